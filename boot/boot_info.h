@@ -1,0 +1,43 @@
+/* What the loader hands to the kernel: the only header that both read.
+ *
+ * The loader fills it in memory of its own (EfiLoaderData); the kernel copies what it wants to keep before it gives
+ * loader memory to the allocator. All addresses are physical. Every value in it comes from firmware and is untrusted.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define BOOT_INFO_MAGIC	  0x3074686775306e21ull
+#define BOOT_INFO_VERSION 1u
+
+/* Where the loader maps things; linker.ld links the kernel at KERNEL_VBASE + its physical offset.
+ *   DIRECT_MAP_BASE  all memory in the EFI map, readable and writable, never executable
+ *   KERNEL_VBASE     the kernel image, 4 KiB pages, each segment with its own rights (W^X)
+ * The identity map that the loader needs to switch page tables is the kernel's to remove. */
+#define DIRECT_MAP_BASE 0xffff800000000000ull
+#define KERNEL_VBASE	0xffffffff80000000ull
+
+/* One run of the memory map as the firmware gave it: unsorted, perhaps overlapping, perhaps empty. type is EFI's
+ * (UEFI specification 2.10, section 7.2.3, "Memory type"): 1, 2 loader; 3, 4 boot services; 7 conventional ... */
+struct boot_range {
+	uint64_t paddr;
+	uint64_t pages; /* of 4 KiB, any value */
+	uint32_t type;
+	uint32_t pad;
+	uint64_t attributes;
+};
+
+struct boot_info {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t range_count;
+	uint64_t ranges;       /* struct boot_range[range_count] */
+	uint64_t rsdp;	       /* 0 where the firmware has none */
+	uint64_t cmdline;      /* NUL-terminated ASCII from the EFI load options, or 0 */
+	uint64_t kernel_paddr; /* where the image lies, contiguous from linker.ld's __kernel_start ... */
+	uint64_t kernel_bytes; /* ... to __kernel_end, bss included */
+	uint64_t tables_paddr; /* the loader's page tables: one run, in use until the kernel has its own */
+	uint64_t tables_bytes;
+	uint64_t entry_tsc;    /* TSC when the loader started, for boot.ms */
+	uint64_t loader_paddr; /* the loader's own image and pool need no entry: EfiLoaderCode, EfiLoaderData */
+};

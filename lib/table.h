@@ -1,0 +1,88 @@
+/* Tables of rows that are declared beside the code they describe.
+ *
+ * A row is a static constant struct; a pointer to it is put into a linker section named after the table, and a
+ * reader walks the section. Pointers, not structs: compilers may pad structs in a section apart, so that a walk
+ * with ++ would leave the rails. The section's name is a C identifier, so the linker gives its bounds as
+ * __start_NAME and __stop_NAME; linker.ld keeps table_* from garbage collection. Rows have no order of their own:
+ * whoever prints a table sorts it by name.
+ *
+ * Here are the rows that mm/ and drivers/ declare too. A table that only the kernel has (commands, benches) is
+ * declared there with the same two macros.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define TABLE_ADD(table, row) \
+	static const void *const table##_ptr_##row __attribute__((section("table_" #table), used)) = &(row)
+
+#define TABLE_DECLARE(table)                                                    \
+	extern const void *const __start_table_##table[] __attribute__((weak)); \
+	extern const void *const __stop_table_##table[] __attribute__((weak))
+
+/* Runs the statement that follows with `const type *row` set to each row of the table in turn. */
+#define TABLE_FOR_EACH(table, type, row)                                                                       \
+	for (const void *const *row##_at = __start_table_##table; row##_at < __stop_table_##table; row##_at++) \
+		for (const type *row = *row##_at, *row##_once = row; row##_once; row##_once = NULL)
+
+/* A counter or gauge: shown by `stats`. Exactly one of value and get is set. Read without a lock: a value may be
+ * a moment old, never torn (64-bit aligned). */
+struct stat_row {
+	const char *name; /* subsystem.what_unit */
+	const char *unit;
+	const char *help;
+	const uint64_t *value;
+	uint64_t (*get)(void);
+};
+
+#define STAT(ident, name_, unit_, help_, value_)                                       \
+	static const struct stat_row stat_##ident = {                                  \
+		.name = (name_), .unit = (unit_), .help = (help_), .value = (value_)}; \
+	TABLE_ADD(stat, stat_##ident)
+
+#define STAT_GET(ident, name_, unit_, help_, get_)                                 \
+	static const struct stat_row stat_##ident = {                              \
+		.name = (name_), .unit = (unit_), .help = (help_), .get = (get_)}; \
+	TABLE_ADD(stat, stat_##ident)
+
+TABLE_DECLARE(stat);
+
+/* A setting: shown and changed by `knob`, and on the kernel's command line as name=value.
+ *
+ * value    where it lives; written by the console only, read anywhere
+ * choices  NULL for a number; otherwise a NULL-terminated list of words, value holds the index of one
+ * min,max  bounds of a number, both allowed
+ * boot     may be set on the command line only, since it is read once at boot
+ * changed  called after a new value was stored, or NULL */
+struct knob_row {
+	const char *name;
+	const char *unit;
+	const char *help;
+	uint64_t *value;
+	uint64_t min;
+	uint64_t max;
+	const char *const *choices;
+	bool boot;
+	void (*changed)(void);
+};
+
+#define KNOB(ident, ...)                                           \
+	static const struct knob_row knob_##ident = {__VA_ARGS__}; \
+	TABLE_ADD(knob, knob_##ident)
+
+TABLE_DECLARE(knob);
+
+/* Several knobs set at once by `preset NAME`: settings is a NULL-terminated list of "name=value". */
+struct preset_row {
+	const char *name;
+	const char *help;
+	const char *const *settings;
+};
+
+#define PRESET(ident, name_, help_, ...)                                                \
+	static const char *const preset_settings_##ident[] = {__VA_ARGS__, NULL};       \
+	static const struct preset_row preset_##ident = {                               \
+		.name = (name_), .help = (help_), .settings = preset_settings_##ident}; \
+	TABLE_ADD(preset, preset_##ident)
+
+TABLE_DECLARE(preset);

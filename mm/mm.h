@@ -1,0 +1,135 @@
+/* The page allocator: blocks of physical memory, and what is known of their contents.
+ *
+ * A block is 1 << order frames of 4 KiB, aligned to its size; order 0 to MM_ORDER_MAX. Every free frame is DIRTY, ZERO, REPORTED (the
+ * host below us doesn't back it, contents undefined) or REPORTED+ZERO. docs/DESIGN.md has the state diagram.
+ *
+ * Locks    all calls take mm's own lock themselves, none is held on return; stores to the frames happen outside of
+ *          it. Not to be called from an interrupt handler, nor with another spinlock held.
+ * Errors   a caller's mistake (double free, wrong order, a frame that isn't ours) panics in every build, naming the
+ *          pfn, the order, the frame's state and the caller's address. Want of memory is an ordinary result.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define MM_ORDER_MAX  18u /* 1 GiB */
+#define MM_ORDER_AREA 9u  /* 2 MiB */
+#define MM_CPUS_MAX   64u
+#define MM_PFN_NONE   (~(pfn_t)0)
+#define MM_PFN_4G     ((pfn_t)1 << 20)	      /* the first frame that 32-bit DMA can't reach */
+#define MM_PFN_LIMIT  ((pfn_t)1 << (42 - 12)) /* frames from here on are refused: 4 TiB */
+
+/* What the caller needs of a block's contents, and in which order free memory is taken for it (docs/DESIGN.md,
+ * "What is taken first"). */
+enum mm_want {
+	MM_ANY,	      /* contents don't matter: DIRTY (cache-hot first), ZERO, REPORTED, REPORTED+ZERO */
+	MM_ZERO_COLD, /* zero, not touched soon (VM memory, DMA): from stock, else non-temporal stores */
+	MM_ZERO_HOT,  /* zero, touched at once (a page fault): cache-hot dirty frames and ordinary stores first */
+};
+
+/* Or-ed to the want: the block lies wholly below 4 GiB. Without it memory above 4 GiB is taken first. */
+#define MM_BELOW_4G 0x10u
+
+/* How memory that is given to mm_init starts. */
+enum mm_fresh {
+	MM_FRESH_DIRTY,	   /* was used before */
+	MM_FRESH_REPORTED, /* nobody touched it yet: the host doesn't back it */
+};
+
+/* Frames start <= pfn < end. Ranges may come in any order, touch, overlap (the overlap is DIRTY if either says
+ * so) or be empty. */
+struct mm_range {
+	pfn_t start;
+	pfn_t end;
+	enum mm_fresh fresh;
+};
+
+/* One allocator. The kernel has one, mm_system; tests make others. mm/state.h has its insides. */
+struct mm;
+extern struct mm mm_system;
+
+/* How many bytes of metadata mm_init will want for these ranges: at most 2 for each frame of the spanned areas.
+ * Pure arithmetic, may be called before anything else. 0 when there is no usable range. */
+size_t mm_meta_bytes(const struct mm_range *ranges, size_t count);
+
+/* Makes every frame of the ranges free, after forgetting all that was before. Frame 0 and frames from MM_PFN_LIMIT on
+ * are left out.
+ *
+ * meta     mm_meta_bytes() bytes, 64-byte aligned, any contents, the allocator's for ever; not within the ranges
+ * Returns 0, or -1 (meta too small, no usable frame; logged) with nothing set up.
+ * Cost     a few ns for each 2 MiB area; the bitmaps of areas that are uniform aren't touched. */
+int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *meta, size_t meta_bytes);
+
+/* Allocates one block. The block is the caller's until mm_free.
+ *
+ * want     an enum mm_want, perhaps | MM_BELOW_4G. Zero is a promise: the block reads as zero, whatever it cost.
+ * Returns  the first frame, or MM_PFN_NONE: no block fits, even after batches that are being zeroed or reported were
+ *          taken back (the wait is bounded by report.timeout_ms). Counted in mm.alloc_failed. */
+pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want);
+
+/* Frees a block that mm_alloc, mm_alloc_bulk, mm_split or mm_take_range gave out, whole, with the same order. */
+void mm_free(struct mm *mm, pfn_t pfn, unsigned order);
+
+/* Allocates count blocks of one order, all or none. On failure (false) everything is as it was, zero bits included,
+ * and pfns has undefined contents. */
+bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns);
+
+/* Frees count blocks of one order, as mm_free would one by one. */
+void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns);
+
+/* Turns an allocated block into allocated blocks of a smaller order (to <= order), each of which is freed by itself
+ * from then on. Contents don't change. */
+void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to);
+
+/* Allocates exactly the frames start <= pfn < start + count, as blocks of order 0, contents undefined.
+ * Returns 0; -1 when one of them isn't a free frame (nothing is taken then). */
+int mm_take_range(struct mm *mm, pfn_t start, size_t count);
+
+/* Takes a bad frame out of use for ever. Free: at once; in a batch: the batch is taken back first. Allocated: the
+ * owner must have made it a block of order 0 (mm_split) and gives it up by this call instead of mm_free.
+ * Managed frames fall by one. Returns 0, or -1 when the frame isn't managed or already retired. */
+int mm_retire(struct mm *mm, pfn_t pfn);
+
+/* Gives back what per-CPU caches hold, so that it can merge. */
+void mm_drain(struct mm *mm);
+
+/* The contents state of a free frame, and the others that a frame can be in, for messages and tests. */
+enum mm_state {
+	MM_STATE_UNMANAGED,
+	MM_STATE_ALLOCATED,
+	MM_STATE_CACHED, /* free, in a per-CPU cache */
+	MM_STATE_DIRTY,
+	MM_STATE_ZERO,
+	MM_STATE_REPORTED,
+	MM_STATE_REPORTED_ZERO,
+	MM_STATE_ISOLATED, /* free, in a batch that is being zeroed or reported */
+};
+enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn);
+const char *mm_state_name(enum mm_state state);
+
+/* Free blocks of each order, each frame counted in the largest aligned block of free frames that holds it; zero and reported count
+ * the blocks that are so wholly. Exact at the moment of the call; walks all areas, so it isn't for hot paths. */
+struct mm_buddy_row {
+	uint64_t free_blocks;
+	uint64_t zero_blocks;	  /* every frame ZERO */
+	uint64_t reported_blocks; /* every frame REPORTED or REPORTED+ZERO */
+};
+void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1]);
+
+/* The totals, in frames. free counts what is in caches; isolated frames are neither free nor allocated.
+ * free + allocated + isolated == managed. */
+struct mm_totals {
+	uint64_t managed;
+	uint64_t free;
+	uint64_t allocated;
+	uint64_t isolated;
+	uint64_t zero;	   /* free and ZERO; REPORTED+ZERO not among them */
+	uint64_t reported; /* free and REPORTED or REPORTED+ZERO */
+	uint64_t cached;   /* free, in per-CPU caches */
+	uint64_t metadata_bytes;
+};
+void mm_totals(struct mm *mm, struct mm_totals *out);
+
+/* Walks every invariant of every structure. Returns true when all hold; else false, the first one that doesn't is
+ * logged with the place. In DEBUG builds zero frames are read as well. */
+bool mm_check(struct mm *mm);

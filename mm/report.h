@@ -1,0 +1,85 @@
+/* Tells a host which free memory it needn't back: the policy over the page processor that reports, and the sink that
+ * carries the ranges away. mm/ knows no device; a driver registers.
+ *
+ * Knobs: report.order, report.delay_ms, report.batch, report.reserve_pct, report.timeout_ms. Preset: linux.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+struct mm;
+
+/* One block that the host may drop. */
+struct report_range {
+	pfn_t pfn;
+	uint64_t frames;
+};
+
+/* A reporter. All calls come from report_step and report_poll below, or from an allocation that waits, never nested, never
+ * with mm's lock held.
+ *
+ * capacity  how many ranges one submit may carry (what fits the ring in one chain)
+ * in_flight_max  how many submits may be under way at once, at least 1
+ * submit    starts the report of count <= capacity ranges; tag comes back through report_done. Returns 0, or -1 when it
+ *           can't be done now or ever: the batch goes back unreported and counts as an error. ranges is the caller's
+ *           and gone after the call.
+ * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't.
+ * reset     the device didn't answer within report.timeout_ms: take it back. On return (true) the device can't touch
+ *           any range any more, and all that was in flight is forgotten; false: still not sure, called again later. */
+struct report_sink {
+	const char *name;
+	struct mm *mm; /* set by report_register */
+	unsigned capacity;
+	unsigned in_flight_max;
+	int (*submit)(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag);
+	void (*poll)(struct report_sink *sink);
+	bool (*reset)(struct report_sink *sink);
+};
+
+/* Makes sink the reporter. Returns 0, or -1 when there is one already (logged, named). The sink must stay valid until
+ * report_unregister. */
+int report_register(struct mm *mm, struct report_sink *sink);
+
+/* Takes the reporter out: waits for what is in flight (bounded by report.timeout_ms, then resets). Returns 0, or -1 when
+ * sink isn't the one registered. */
+int report_unregister(struct mm *mm, struct report_sink *sink);
+
+/* The sink's answer to submit(tag): ok, the host dropped the ranges (or ignored them: it needn't say); not ok, they stay
+ * as they were. An unknown tag is logged and ignored. */
+void report_done(struct report_sink *sink, unsigned tag, bool ok);
+
+enum report_state {
+	REPORT_IDLE,	  /* nothing to report, or no reporter */
+	REPORT_REQUESTED, /* there is; waits for report.delay_ms */
+	REPORT_ACTIVE,	  /* batches are being made or are in flight */
+};
+
+/* One step of the reporting thread: polls, times out, submits. Returns when it wants to be called again at the latest, on
+ * mm_port_now_ns()'s clock; UINT64_MAX: when somebody calls report_kick's hook. */
+uint64_t report_step(struct mm *mm);
+
+/* Called (if not NULL) when there may be something to report after a quiet time: wakes the reporting thread. Any context but interrupts. */
+extern void (*report_wake_hook)(struct mm *mm);
+
+/* True when nothing is in flight and there is nothing left that may be reported (or there is no reporter, or it is paused). */
+bool report_is_done(struct mm *mm);
+
+/* Reports now: no delay, no reserve, until there is nothing left of at least report.order. Asks for it; report_step does it. */
+void report_now(struct mm *mm);
+void report_pause(struct mm *mm);
+void report_resume(struct mm *mm);
+
+struct report_status {
+	const char *sink; /* NULL: none */
+	enum report_state state;
+	bool paused;
+	uint64_t in_flight_requests;
+	uint64_t in_flight_frames;
+	uint64_t reportable_frames; /* free, unreported, in blocks of at least report.order, above the reserve */
+	uint64_t reported_frames_total;
+	uint64_t requests;
+	uint64_t errors;
+	uint64_t timeouts;
+	uint64_t waits; /* allocations that waited for an answer */
+};
+void report_status(struct mm *mm, struct report_status *out);

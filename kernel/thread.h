@@ -1,0 +1,43 @@
+/* Cooperative threads: one runs until it blocks, sleeps or yields; interrupts only make others ready.
+ *
+ * Per-CPU run queues, laid out for many CPUs; the boot CPU is the only one that runs. A thread has a fixed stack with
+ * an unmapped guard page below it. Nothing here allocates but thread_create.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+#define THREAD_STACK_BYTES (32u * 1024u)
+#define THREAD_MAX	   32u
+
+struct thread;
+
+/* Starts a thread; it runs when the others let it. name must stay valid. When run returns the thread is gone.
+ * NULL: THREAD_MAX are alive, or no memory for the stack. */
+struct thread *thread_create(const char *name, void (*run)(void *), void *arg);
+
+/* The one that runs, and its name ("idle" is the boot CPU's idle loop). */
+struct thread *thread_current(void);
+const char *thread_name(const struct thread *t);
+
+/* Lets every other ready thread run first. */
+void thread_yield(void);
+
+/* Blocks until that time on clock_ns, or until thread_wake; UINT64_MAX: only that. A thread_wake that came since the
+ * last block isn't lost: it ends this one at once. So callers look at their condition again. */
+void thread_block_until(uint64_t wake_ns);
+
+/* Blocks for at least ns, whoever wakes it meanwhile (that wake-up then isn't lost but ends the next block). */
+void thread_sleep_ns(uint64_t ns);
+
+/* Makes t ready. Any context, interrupt handlers included. */
+void thread_wake(struct thread *t);
+
+/* A thread is ready to run: what runs now should get out of the way if it is only filling time. */
+bool thread_wake_due(void);
+
+/* True in a thread that may block: not in the idle loop, at boot, in a handler, or with interrupts off. */
+bool thread_may_block(void);
+
+/* Names the thread whose stack lies right above this unmapped address; NULL: no guard page of a stack. Never blocks. */
+const char *thread_guard_owner(uint64_t address);

@@ -1,0 +1,21 @@
+/* The console's bytes: COM1, interrupt-driven both ways.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* Blocks the calling thread until there is a byte. Without a UART it blocks for ever. One reader at a time. */
+int tty_getc(void);
+
+/* Like tty_getc, but gives up at that time on clock_ns: -1. */
+int tty_getc_until(uint64_t deadline_ns);
+
+/* Writes bytes as they are, "\n" as "\r\n". A thread waits while the line is busy; at boot and in the idle loop it is
+ * polled. Never allocates. */
+void tty_write(const char *bytes, size_t count);
+
+/* Waits until everything has left for the line, polled and bounded. Before the machine is switched off. */
+void tty_flush(void);
+
+/* From now on every write is polled and nothing waits for an interrupt or another thread: for panics. */
+void tty_panic_mode(void);

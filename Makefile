@@ -1,0 +1,226 @@
+# Builds, runs and checks Nought. `make help` lists the targets and variables.
+#
+# Nothing here runs a compiler, or any other tool that `make deps` installs, while this file is read.
+
+# Several goals run one after the other, each in a make of its own: so `make deps run` and `make clean all` mean what
+# they say, with -j too, and what a goal installs is there for the next one.
+ifneq ($(word 2,$(MAKECMDGOALS)),)
+
+.PHONY: goals $(MAKECMDGOALS)
+$(MAKECMDGOALS): goals ;
+goals:
+	+@for goal in $(MAKECMDGOALS); do $(MAKE) --no-print-directory $$goal || exit; done
+
+else
+
+MEM ?= 4G
+SMP ?= 1
+ACCEL ?= tcg
+CMDLINE ?=
+SCRIPT ?=
+QEMUFLAGS ?=
+BALLOON ?= free-page-reporting=on
+TIMEOUT ?=
+V ?=
+O ?= build
+DEBUG ?= 0
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+export MEM SMP ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON TIMEOUT V O
+
+ifeq ($(filter clang% gcc%,$(notdir $(CC))),)
+$(error CC is '$(CC)'; it can be gcc or clang)
+endif
+ifeq ($(filter 0 1,$(DEBUG)),)
+$(error DEBUG is '$(DEBUG)'; it can be 0 or 1)
+endif
+ifneq ($(words $(O)),1)
+$(error O is '$(O)'; it must be one directory, without spaces in its name)
+endif
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
+endif
+
+PYTHON := /usr/bin/python3
+NEWLIB := $(O)/newlib
+OBJ := $(O)/obj
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)	$(2)")
+is_clang := $(filter clang%,$(notdir $(CC)))
+
+# --- Sources: what a directory holds is compiled -----------------------------------------------------------------
+
+KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c mm/*.c drivers/*.c drivers/*/*.c lib/*.c \
+	tests/unit/*.c tests/bench/guest/*.c)
+KERNEL_S := $(wildcard arch/x86_64/*.S)
+BOOT_C := $(wildcard boot/*.c)
+
+# What the host's test program is made of: mm/ and lib/ whole, and the parts of other layers that need no machine.
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/virtio/virtqueue.c kernel/line.c kernel/parse.c kernel/symbols.c boot/elf.c)
+UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
+BENCH_C := $(wildcard tests/bench/native/*.c tests/host/port/*.c) $(wildcard mm/*.c lib/*.c)
+
+KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
+BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o)
+UNIT_O := $(UNIT_C:%.c=$(OBJ)/unit/%.o)
+BENCH_O := $(BENCH_C:%.c=$(OBJ)/bench/%.o)
+
+C_FILES := $(wildcard $(addsuffix /*.[ch],$(shell find arch boot drivers kernel lib mm tests -type d 2>/dev/null)))
+
+# --- Flags -------------------------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Werror
+# Conversions that lose bits are looked at where frame numbers and a device's bytes are computed with.
+warnings_of = $(WARNINGS) $(if $(filter mm/% drivers/%,$(1)),-Wconversion)
+
+# The compiler's own headers (stdint.h, stdarg.h ...): asked for when the first file is compiled, and only once.
+cc_include = $(eval cc_include := $$(shell $(CC) -print-file-name=include))$(cc_include)
+
+KERNEL_ARCH := $(if $(is_clang),--target=x86_64-none-elf) -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
+	-mno-red-zone -fcf-protection=none -g
+KERNEL_CPP = -nostdinc -isystem $(cc_include) -isystem $(NEWLIB)/include -I. -Iarch/x86_64 -DDEBUG=$(DEBUG) -MMD -MP
+KERNEL_CFLAGS = -std=gnu11 -O2 $(KERNEL_ARCH) -mgeneral-regs-only -fstack-protector-strong \
+	-mstack-protector-guard=global -fno-strict-aliasing -fno-common -fno-omit-frame-pointer \
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections $(KERNEL_CPP) -include kernel/poison.h
+KERNEL_LDFLAGS := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none \
+	--no-warn-rwx-segments -T linker.ld
+
+BOOT_CFLAGS := -std=gnu11 -O2 -g -I. -isystem /usr/include/efi -isystem /usr/include/efi/x86_64 -fpic -fshort-wchar \
+	-fno-stack-protector -ffreestanding -mno-red-zone -mno-sse -fno-strict-aliasing -fcf-protection=none \
+	$(if $(is_clang),--target=x86_64-none-elf,-maccumulate-outgoing-args) -DGNU_EFI_USE_MS_ABI -MMD -MP
+
+HOST_CPP := -I. -Itests/host -DDEBUG=1 -MMD -MP
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_CPP)
+BENCH_CFLAGS := -std=gnu11 -O2 -g -march=native -I. -Itests/host -DDEBUG=0 -MMD -MP
+
+# --- Targets -----------------------------------------------------------------------------------------------------
+
+.PHONY: all deps run debug check test bench format clean help FORCE
+FORCE:
+
+all: $(O)/kernel.elf $(O)/BOOTX64.EFI $(O)/esp.img
+
+help:
+	@cat scripts/help.txt
+
+deps:
+	@scripts/deps
+
+run: all
+	@scripts/run
+
+debug: all
+	@GDB=1 scripts/run
+
+check: $(O)/host/unit
+	@scripts/check $(O) $(C_FILES)
+
+test: all $(O)/host/unit
+	@scripts/test $(O)
+
+bench: all $(O)/host/bench
+	@$(PYTHON) scripts/bench
+
+format:
+	$(Q)clang-format -i $(C_FILES)
+
+clean:
+	$(Q)rm -rf $(O)
+
+# --- The kernel --------------------------------------------------------------------------------------------------
+
+$(NEWLIB)/lib/libc.a: scripts/newlib scripts/kcc
+	$(call say,NEWLIB,$(NEWLIB) (once; about a minute))
+	$(Q)NOUGHT_V=$(V) scripts/newlib $(NEWLIB)
+
+# Objects depend on the compiler and its flags, which this file holds.
+$(OBJ)/flags: FORCE
+	@mkdir -p $(OBJ)
+	@echo '$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB)' | cmp -s - $@ || echo '$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB)' >$@
+
+$(OBJ)/kernel/%.o: %.c $(OBJ)/flags Makefile | $(NEWLIB)/lib/libc.a
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_CFLAGS) $(call warnings_of,$<) -c $< -o $@
+
+$(OBJ)/kernel/%.o: %.S $(OBJ)/flags Makefile | $(NEWLIB)/lib/libc.a
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KERNEL_ARCH) $(KERNEL_CPP) -Wa,--noexecstack -c $< -o $@
+
+# Linked twice: the second time with the table of function names that the first one's symbols make.
+$(OBJ)/symbols0.S: scripts/symbols Makefile
+	@mkdir -p $(@D)
+	$(Q)scripts/symbols </dev/null >$@
+
+$(OBJ)/symbols1.S: $(OBJ)/kernel0.elf scripts/symbols
+	$(Q)nm -n $< | scripts/symbols >$@
+
+$(OBJ)/symbols%.o: $(OBJ)/symbols%.S
+	$(Q)as $< -o $@
+
+link_kernel = ld $(KERNEL_LDFLAGS) $(KERNEL_O) $(1) $(NEWLIB)/lib/libc.a -o $(2)
+
+$(OBJ)/kernel0.elf: $(KERNEL_O) $(OBJ)/symbols0.o linker.ld $(NEWLIB)/lib/libc.a
+	$(Q)$(call link_kernel,$(OBJ)/symbols0.o,$@)
+
+# kernel.debug has everything for gdb; kernel.elf, without the debug information, is what boots.
+$(O)/kernel.debug: $(OBJ)/kernel0.elf $(OBJ)/symbols1.o scripts/check-kernel scripts/vector-functions.txt
+	$(call say,LD,$@)
+	$(Q)$(call link_kernel,$(OBJ)/symbols1.o,$@)
+	$(Q)scripts/check-kernel $@ $(OBJ)/symbols1.S
+
+$(O)/kernel.elf: $(O)/kernel.debug
+	$(Q)objcopy --strip-debug $< $@
+
+# --- The loader and the boot image -------------------------------------------------------------------------------
+
+$(OBJ)/boot/%.o: %.c $(OBJ)/flags Makefile
+	$(call say,CC,$< (EFI))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BOOT_CFLAGS) $(WARNINGS) -c $< -o $@
+
+$(OBJ)/loader.so: $(BOOT_O)
+	$(Q)ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -z noexecstack --no-warn-rwx-segments \
+		-T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o $^ -o $@ -L/usr/lib -lgnuefi -lefi
+
+$(O)/BOOTX64.EFI: $(OBJ)/loader.so
+	$(call say,EFI,$@)
+	$(Q)objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' \
+		-j '.rela.*' -j .reloc --target efi-app-x86_64 --subsystem=10 $< $@
+
+$(O)/esp.img: $(O)/BOOTX64.EFI $(O)/kernel.elf scripts/image
+	$(call say,IMAGE,$@)
+	$(Q)scripts/image $@ $(O)/BOOTX64.EFI $(O)/kernel.elf
+
+# --- On the host: unit tests with sanitizers, native benchmarks --------------------------------------------------
+
+$(OBJ)/unit/%.o: %.c $(OBJ)/flags Makefile
+	$(call say,CC,$< (host))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(UNIT_CFLAGS) $(call warnings_of,$<) -c $< -o $@
+
+$(O)/host/unit: $(UNIT_O)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -fsanitize=address,undefined $^ -lcmocka -o $@
+
+$(OBJ)/bench/%.o: %.c $(OBJ)/flags Makefile
+	$(call say,CC,$< (bench))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BENCH_CFLAGS) $(call warnings_of,$<) -c $< -o $@
+
+$(O)/host/bench: $(BENCH_O)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $^ -o $@
+
+-include $(KERNEL_O:.o=.d) $(BOOT_O:.o=.d) $(UNIT_O:.o=.d) $(BENCH_O:.o=.d)
+
+endif

@@ -1,8 +1,8 @@
 /* mm's port to the host: unit tests, fuzzing and native benchmarks run mm/ unchanged on a real CPU.
  *
  * The verbs are the same as in arch/x86_64/port/mm_port.h, which is their manual page. Here a frame's memory comes
- * from host_memory(), time is CLOCK_MONOTONIC unless a test drives it, and a panic ends the test (or is expected by
- * it, see tests/host/host.h).
+ * from one large mapping, time is driven by the test or CLOCK_MONOTONIC, and a panic ends the test or is expected by
+ * it: tests/host/host.h has the test's side of it.
  */
 #pragma once
 
@@ -14,7 +14,6 @@
 
 extern char *host_frames; /* where frame 0 would be */
 extern _Thread_local unsigned host_cpu;
-extern bool (*host_should_yield)(void); /* NULL: never */
 
 static inline void *mm_port_frame(pfn_t pfn)
 {
@@ -48,10 +47,7 @@ static inline bool mm_port_lock_held(struct mm_lock *l)
 
 uint64_t mm_port_now_ns(void);
 
-static inline bool mm_port_should_yield(void)
-{
-	return host_should_yield && host_should_yield();
-}
+bool mm_port_should_yield(void);
 
 static inline unsigned mm_port_cpu(void)
 {

@@ -61,8 +61,8 @@ KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c mm/*.c dr
 KERNEL_S := $(wildcard arch/x86_64/*.S)
 BOOT_C := $(wildcard boot/*.c)
 
-# What the host's test program is made of: mm/ and lib/ whole, and the parts of other layers that need no machine.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/virtio/virtqueue.c kernel/line.c kernel/parse.c kernel/symbols.c boot/elf.c)
+# What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no machine.
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c kernel/line.c kernel/parse.c kernel/symbols.c boot/elf.c)
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c tests/host/port/*.c) $(wildcard mm/*.c lib/*.c)
 

@@ -1,0 +1,82 @@
+/* PCI: finds functions and reads what their configuration space says, trusting none of it.
+ *
+ * Configuration space is reached through ECAM (PCI Express Base Specification 5.0, section 7.2.2); where it lies comes
+ * from the firmware's ACPI MCFG table, which the kernel parses. The pci_read and pci_write functions below are the only
+ * ones that know how it is reached: another way in, such as ports 0xCF8/0xCFC, would change them and pci_scan.
+ *
+ * Firmware has numbered the buses and placed the BARs; nothing is assigned here. Interrupts aren't routed: that needs
+ * the _PRT methods of ACPI's AML, or MSI-X, which QEMU 7.2's balloon lacks. Drivers poll.
+ *
+ * Locks    none: everything here runs once, at boot.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* One MCFG entry: the configuration space of buses bus_first to bus_last. base is where bus 0's would lie, so that of
+ * bus_first is at base + bus_first MiB. */
+struct pci_ecam {
+	paddr_t base;
+	uint16_t segment;
+	uint8_t bus_first;
+	uint8_t bus_last;
+};
+
+/* One function that was found. The struct can be copied and kept. */
+struct pci_function {
+	volatile uint8_t *config; /* its 4 KiB of configuration space, mapped */
+	uint8_t bus, device, function;
+	uint16_t vendor_id, device_id;
+};
+
+/* Offsets in configuration space (PCI Local Bus Specification 3.0, section 6.1). */
+#define PCI_VENDOR_ID	  0x00u
+#define PCI_DEVICE_ID	  0x02u
+#define PCI_COMMAND	  0x04u
+#define PCI_STATUS	  0x06u
+#define PCI_HEADER_TYPE	  0x0eu
+#define PCI_BAR		  0x10u
+#define PCI_SECONDARY_BUS 0x19u
+#define PCI_CAPABILITIES  0x34u
+
+#define PCI_COMMAND_MEMORY	 0x0002u
+#define PCI_COMMAND_BUS_MASTER	 0x0004u
+#define PCI_COMMAND_INTX_DISABLE 0x0400u
+
+#define PCI_CAP_VENDOR 0x09u
+
+/* offset lies within the 256 bytes that every function has, and is aligned to the access. */
+uint8_t pci_read8(const struct pci_function *f, unsigned offset);
+uint16_t pci_read16(const struct pci_function *f, unsigned offset);
+uint32_t pci_read32(const struct pci_function *f, unsigned offset);
+void pci_write16(const struct pci_function *f, unsigned offset, uint16_t value);
+void pci_write32(const struct pci_function *f, unsigned offset, uint32_t value);
+
+/* Sets and clears bits of the command register. */
+void pci_command(const struct pci_function *f, uint16_t set, uint16_t clear);
+
+/* Calls visit for each function on bus_first and on the buses behind bridges, each bus once whatever the bridges say,
+ * until it returns false. The function is valid during the call, a copy of it for ever.
+ * Returns how many functions were visited; a bus that can't be mapped is logged and left out. */
+unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_function *f, void *arg), void *arg);
+
+/* A memory BAR: where it lies, and how long it is. */
+struct pci_bar {
+	paddr_t base;
+	uint64_t bytes;
+};
+
+/* Reads and sizes BAR index, which takes the function's memory decoding away for a moment: nothing may be using it.
+ * Returns 0; -1 when the function has no such BAR, or it is an I/O BAR, unassigned, or makes no sense. */
+int pci_bar(const struct pci_function *f, unsigned index, struct pci_bar *bar);
+
+/* Walks the capability list. Begin with pci_cap_begin; each pci_cap_next returns the offset of the next capability
+ * (0x40 to 0xfc) and its id, and 0 at the end or where the list leaves the rails: a pointer below 0x40, or more
+ * capabilities than fit, which is a loop (logged). */
+struct pci_cap_walk {
+	const struct pci_function *f;
+	uint8_t next;
+	uint8_t left;
+};
+void pci_cap_begin(struct pci_cap_walk *walk, const struct pci_function *f);
+unsigned pci_cap_next(struct pci_cap_walk *walk, uint8_t *id);

@@ -1,0 +1,63 @@
+/* The memory balloon device, so far as it takes reports of free memory (virtio 1.2, section 5.5, "Traditional Memory
+ * Balloon Device", above all 5.5.6.7 "Free Page Reporting"). It is mm/report's sink.
+ *
+ * A report is a chain of device-writable descriptors, one for each range. The device may drop the ranges' contents, and
+ * then uses the chain; QEMU ignores what isn't aligned to its own page size and doesn't say so.
+ *
+ * Features accepted
+ *   PAGE_REPORTING   required
+ *   STATS_VQ         so that the queues are numbered as expected; the device gets the buffer of statistics that it
+ *                    must then have, renewed when poll finds it used
+ *   FREE_PAGE_HINT   for the numbering as well; the device's command ids aren't followed, so no hint is ever given
+ * and refused
+ *   PAGE_POISON      so reported memory has undefined contents afterwards (5.5.6.7.1). QEMU knows the value of a driver
+ *                    that accepts it, and drops nothing unless it is 0; without the feature it stays 0
+ *   MUST_TELL_HOST, DEFLATE_ON_OOM   nothing is inflated yet, so there is nothing to tell and nothing to deflate
+ *   EVENT_IDX, INDIRECT_DESC and others: unused
+ *
+ * Which queue reports  The specification says 4. QEMU counts the queues that it has: 4 with free-page-hint, else 3.
+ *   Others count what was negotiated. With both queue-bearing features accepted where offered, the last two agree;
+ *   queue 4 is preferred if it exists at all, since no known device has a queue 4 that is something else.
+ * Interrupts  are switched off; mm/report polls the sink while something is in flight.
+ * Memory  Two frames for rings, and none of them is freed before the device's status read 0 after a reset.
+ * Errors  A device that breaks the ring's rules or doesn't answer is reset once, when mm/report asks for it, and left off
+ *   from then on.
+ * Locks  none of its own: mm/report never calls a sink twice at once.
+ */
+#pragma once
+
+#include "drivers/pci.h"
+#include "drivers/virtio/virtio_pci.h"
+#include "drivers/virtio/virtqueue.h"
+#include "lib/types.h"
+#include "mm/report.h"
+
+#define BALLOON_REQUESTS_MAX 2u /* so that the device always has the next one before it has done the last */
+
+enum balloon_state {
+	BALLOON_OFF, /* has no memory of ours */
+	BALLOON_LIVE,
+	BALLOON_STUCK, /* was told to reset and hasn't: may still touch rings and what is in flight */
+};
+
+struct balloon {
+	struct report_sink sink;
+	enum balloon_state state;
+	struct virtio_pci pci;
+	struct balloon_queue {
+		struct virtqueue q;
+		pfn_t pfn; /* the frame with its rings, MM_PFN_NONE: none */
+	} reporting, stats;
+	bool stats_used; /* STATS_VQ was negotiated */
+	struct balloon_request {
+		unsigned tag;
+		unsigned chains; /* not answered yet; 0: the request is free */
+	} requests[BALLOON_REQUESTS_MAX];
+};
+
+/* Whether f is a balloon: 1af4:1002 (transitional, of which the modern interface is used) or 1af4:1045. */
+bool balloon_match(const struct pci_function *f);
+
+/* Brings the device up and registers it as mm's reporter. b must stay valid for ever.
+ * Returns 0; -1 (logged) when it can't be used: then b holds nothing, unless the device never finished its reset. */
+int balloon_start(struct balloon *b, struct mm *mm, const struct pci_function *f);

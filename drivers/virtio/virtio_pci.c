@@ -1,0 +1,291 @@
+/* The modern PCI transport of virtio: capabilities, status handshake, queue setup. */
+#include "drivers/virtio/virtio_pci.h"
+
+#include "lib/bits.h"
+#include "port/driver_port.h"
+
+/* 4.1.4 Virtio Structure PCI Capabilities */
+#define CAP_LENGTH	      2u /* offsets within the capability */
+#define CAP_CFG_TYPE	      3u
+#define CAP_BAR		      4u
+#define CAP_OFFSET	      8u
+#define CAP_BYTES	      12u
+#define CAP_SIZE	      16u
+#define CAP_NOTIFY_MULTIPLIER 16u
+#define CAP_NOTIFY_SIZE	      20u
+
+#define CFG_COMMON 1u
+#define CFG_NOTIFY 2u
+#define CFG_ISR	   3u
+#define CFG_DEVICE 4u
+#define CFG_TYPE_MAX \
+	CFG_DEVICE /* 5, access through configuration space, has no memory of its own; others aren't ours */
+
+/* 4.1.4.3 Common configuration structure layout */
+#define COMMON_DEVICE_FEATURE_SELECT 0x00u
+#define COMMON_DEVICE_FEATURE	     0x04u
+#define COMMON_DRIVER_FEATURE_SELECT 0x08u
+#define COMMON_DRIVER_FEATURE	     0x0cu
+#define COMMON_STATUS		     0x14u
+#define COMMON_GENERATION	     0x15u
+#define COMMON_QUEUE_SELECT	     0x16u
+#define COMMON_QUEUE_SIZE	     0x18u
+#define COMMON_QUEUE_ENABLE	     0x1cu
+#define COMMON_QUEUE_NOTIFY_OFF	     0x1eu
+#define COMMON_QUEUE_DESC	     0x20u
+#define COMMON_QUEUE_DRIVER	     0x28u
+#define COMMON_QUEUE_DEVICE	     0x30u
+#define COMMON_BYTES		     0x38u
+
+/* 2.1 Device Status Field */
+#define STATUS_ACKNOWLEDGE 0x01u
+#define STATUS_DRIVER	   0x02u
+#define STATUS_DRIVER_OK   0x04u
+#define STATUS_FEATURES_OK 0x08u
+#define STATUS_NEEDS_RESET 0x40u
+#define STATUS_FAILED	   0x80u
+
+#define NOTIFY_BYTES	    2u /* a notification is a 16-bit write of the queue's index */
+#define CONFIG_TRIES	    16u
+#define BARS		    6u
+#define DEVICE_CONFIG_BYTES 0x1000u /* as much of a device's own configuration as is mapped */
+
+/* One structure as its capability places it, checked against its BAR. */
+struct structure {
+	bool found;
+	paddr_t base;
+	uint32_t bytes;
+};
+
+struct structures {
+	struct structure of[CFG_TYPE_MAX + 1];
+	uint32_t notify_multiplier;
+};
+
+static volatile void *common(const struct virtio_pci *v, unsigned offset)
+{
+	return v->common + offset;
+}
+
+static uint8_t status_read(const struct virtio_pci *v)
+{
+	return driver_port_read8(common(v, COMMON_STATUS));
+}
+
+static void status_add(struct virtio_pci *v, uint8_t bits)
+{
+	driver_port_write8(common(v, COMMON_STATUS), (uint8_t)(status_read(v) | bits));
+}
+
+/* What one vendor capability says; -1 when it is of no use here. "The driver MUST ignore" is the specification's word
+ * for a reserved type or BAR, so this isn't an error: the device may have another capability of the same type. */
+static int cap_read(const struct pci_function *f, unsigned at, struct structures *s)
+{
+	uint8_t length = pci_read8(f, at + CAP_LENGTH), type = pci_read8(f, at + CAP_CFG_TYPE);
+	unsigned want = type == CFG_NOTIFY ? CAP_NOTIFY_SIZE : CAP_SIZE;
+	unsigned index;
+	uint32_t offset, bytes;
+	struct pci_bar bar;
+
+	if (type < CFG_COMMON || type > CFG_TYPE_MAX || s->of[type].found)
+		return -1; /* the first of a type is the one that the device prefers */
+	if (length < want || at + want > 256)
+		return -1;
+	index = pci_read8(f, at + CAP_BAR);
+	offset = pci_read32(f, at + CAP_OFFSET);
+	bytes = pci_read32(f, at + CAP_BYTES);
+	if (index >= BARS || pci_bar(f, index, &bar))
+		return -1;
+	if (bytes == 0 || (uint64_t)offset + bytes > bar.bytes)
+		return -1;
+	if (type == CFG_NOTIFY)
+		s->notify_multiplier = pci_read32(f, at + CAP_NOTIFY_MULTIPLIER);
+	s->of[type] = (struct structure){.found = true, .base = bar.base + offset, .bytes = bytes};
+	return 0;
+}
+
+static const char *structures_find(const struct pci_function *f, struct structures *s)
+{
+	struct pci_cap_walk walk;
+	unsigned at;
+	uint8_t id;
+
+	pci_cap_begin(&walk, f);
+	while ((at = pci_cap_next(&walk, &id)) != 0) {
+		if (id == PCI_CAP_VENDOR)
+			(void)cap_read(f, at, s);
+	}
+	if (!s->of[CFG_COMMON].found || !s->of[CFG_NOTIFY].found)
+		return "no usable common or notification structure: not a modern virtio device";
+	if (s->of[CFG_COMMON].bytes < COMMON_BYTES)
+		return "the common structure is too short";
+	if (!is_aligned(s->of[CFG_COMMON].base, 4) || !is_aligned(s->of[CFG_DEVICE].base, 4))
+		return "a structure isn't aligned to 4 bytes";
+	return NULL;
+}
+
+static int refuse(const struct virtio_pci *v, const char *why)
+{
+	driver_port_log("%s %02x:%02x.%x: %s: left alone", v->name, v->function.bus, v->function.device,
+			v->function.function, why);
+	return -1;
+}
+
+int virtio_pci_open(struct virtio_pci *v, const struct pci_function *f, const char *name)
+{
+	struct structures s = {0};
+	const struct structure *device = &s.of[CFG_DEVICE];
+	const char *why;
+
+	*v = (struct virtio_pci){.function = *f, .name = name};
+	why = structures_find(f, &s);
+	if (why)
+		return refuse(v, why);
+	v->notify_base = s.of[CFG_NOTIFY].base;
+	v->notify_bytes = s.of[CFG_NOTIFY].bytes;
+	v->notify_multiplier = s.notify_multiplier;
+	v->common = driver_port_map(s.of[CFG_COMMON].base, COMMON_BYTES);
+	if (device->found) {
+		v->device_bytes = device->bytes < DEVICE_CONFIG_BYTES ? device->bytes : DEVICE_CONFIG_BYTES;
+		v->device = driver_port_map(device->base, v->device_bytes);
+	}
+	if (!v->common || (device->found && !v->device))
+		return refuse(v, "its registers can't be mapped");
+
+	pci_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER | PCI_COMMAND_INTX_DISABLE, 0);
+	if (!virtio_pci_reset(v, VIRTIO_PCI_RESET_NS)) {
+		virtio_pci_close(v);
+		return refuse(v, "it doesn't finish its reset");
+	}
+	return 0;
+}
+
+static uint64_t features_read(struct virtio_pci *v)
+{
+	uint64_t features = 0;
+
+	for (unsigned word = 0; word < 2; word++) {
+		driver_port_write32(common(v, COMMON_DEVICE_FEATURE_SELECT), word);
+		features |= (uint64_t)driver_port_read32(common(v, COMMON_DEVICE_FEATURE)) << (word * 32);
+	}
+	return features;
+}
+
+static void features_write(struct virtio_pci *v, uint64_t features)
+{
+	for (unsigned word = 0; word < 2; word++) {
+		driver_port_write32(common(v, COMMON_DRIVER_FEATURE_SELECT), word);
+		driver_port_write32(common(v, COMMON_DRIVER_FEATURE), (uint32_t)(features >> (word * 32)));
+	}
+}
+
+int virtio_pci_negotiate(struct virtio_pci *v, uint64_t needed, uint64_t wanted)
+{
+	uint8_t status;
+
+	needed |= VIRTIO_F_VERSION_1;
+	status_add(v, STATUS_ACKNOWLEDGE);
+	status_add(v, STATUS_DRIVER);
+	v->offered = features_read(v);
+	v->accepted = v->offered & (needed | wanted);
+	if ((v->offered & needed) != needed) {
+		driver_port_log("%s: offers features %#llx, of which %#llx would be needed and are missing", v->name,
+				(unsigned long long)v->offered, (unsigned long long)(needed & ~v->offered));
+		return -1;
+	}
+	features_write(v, v->accepted);
+	status_add(v, STATUS_FEATURES_OK);
+	/* 2.2.2: a device that can't do with this subset leaves the bit clear. One that is gone reads as ones. */
+	status = status_read(v);
+	if (!(status & STATUS_FEATURES_OK) || (status & (STATUS_NEEDS_RESET | STATUS_FAILED))) {
+		driver_port_log("%s: refuses the features %#llx, status %#x", v->name, (unsigned long long)v->accepted,
+				status);
+		return -1;
+	}
+	return 0;
+}
+
+int virtio_pci_config(struct virtio_pci *v, unsigned offset, uint32_t *words, unsigned count)
+{
+	if (!v->device || (uint64_t)offset + count * sizeof(*words) > v->device_bytes)
+		return -1;
+	for (unsigned try = 0; try < CONFIG_TRIES; try++) {
+		uint8_t before = driver_port_read8(common(v, COMMON_GENERATION));
+
+		for (unsigned i = 0; i < count; i++)
+			words[i] = driver_port_read32(v->device + offset + i * sizeof(*words));
+		if (driver_port_read8(common(v, COMMON_GENERATION)) == before)
+			return 0;
+	}
+	return -1;
+}
+
+unsigned virtio_pci_queue_size(struct virtio_pci *v, unsigned index)
+{
+	driver_port_write16(common(v, COMMON_QUEUE_SELECT), (uint16_t)index);
+	return driver_port_read16(common(v, COMMON_QUEUE_SIZE));
+}
+
+/* 4.1.3.1: a 64-bit field is written as two 32-bit ones. */
+static void common_write64(struct virtio_pci *v, unsigned offset, uint64_t value)
+{
+	driver_port_write32(common(v, offset), (uint32_t)value);
+	driver_port_write32(common(v, offset + 4), (uint32_t)(value >> 32));
+}
+
+int virtio_pci_queue(struct virtio_pci *v, struct virtqueue *q, pfn_t pfn)
+{
+	unsigned size = virtio_pci_queue_size(v, q->index);
+	uint64_t rings = driver_port_dma(pfn), notify_at;
+
+	if (size < q->size) {
+		driver_port_log("%s: queue %u has %u descriptors, %u were expected", v->name, q->index, size, q->size);
+		return -1;
+	}
+	/* 4.1.4.4: where a notification is written. Both factors are the device's, so this is checked in 64 bits. */
+	notify_at = (uint64_t)driver_port_read16(common(v, COMMON_QUEUE_NOTIFY_OFF)) * v->notify_multiplier;
+	if (notify_at + NOTIFY_BYTES > v->notify_bytes || !is_aligned(v->notify_base + notify_at, NOTIFY_BYTES)) {
+		driver_port_log("%s: queue %u would be notified at offset %#llx of %#x", v->name, q->index,
+				(unsigned long long)notify_at, v->notify_bytes);
+		return -1;
+	}
+	q->notify = driver_port_map(v->notify_base + notify_at, NOTIFY_BYTES);
+	if (!q->notify) {
+		driver_port_log("%s: the notification register of queue %u can't be mapped", v->name, q->index);
+		return -1;
+	}
+	driver_port_write16(common(v, COMMON_QUEUE_SIZE), q->size);
+	common_write64(v, COMMON_QUEUE_DESC, rings);
+	common_write64(v, COMMON_QUEUE_DRIVER, rings + virtq_avail_offset(q->size));
+	common_write64(v, COMMON_QUEUE_DEVICE, rings + virtq_used_offset(q->size));
+	driver_port_write16(common(v, COMMON_QUEUE_ENABLE), 1);
+	return 0;
+}
+
+void virtio_pci_live(struct virtio_pci *v)
+{
+	status_add(v, STATUS_DRIVER_OK);
+}
+
+void virtio_pci_failed(struct virtio_pci *v)
+{
+	status_add(v, STATUS_FAILED);
+}
+
+bool virtio_pci_reset(struct virtio_pci *v, uint64_t timeout_ns)
+{
+	uint64_t start = driver_port_now_ns();
+
+	driver_port_write8(common(v, COMMON_STATUS), 0);
+	while (status_read(v) != 0) {
+		if (driver_port_now_ns() - start >= timeout_ns)
+			return false;
+		driver_port_relax();
+	}
+	return true;
+}
+
+void virtio_pci_close(struct virtio_pci *v)
+{
+	pci_command(&v->function, 0, PCI_COMMAND_BUS_MASTER);
+}

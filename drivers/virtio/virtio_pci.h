@@ -1,0 +1,79 @@
+/* The modern PCI transport of virtio 1.x: finds a device's registers, brings it up and takes it down (virtio 1.2,
+ * section 4.1, "Virtio Over PCI Bus"). The legacy interface of transitional devices isn't used.
+ *
+ *   virtio_pci_open -> virtio_pci_negotiate -> virtio_pci_queue ... -> virtio_pci_live -> ... -> virtio_pci_reset
+ *
+ * Untrusted bytes  Every register and capability is the device's word: structures must lie within their BAR and be
+ *          long enough, waits are bounded in time, and whatever makes no sense is an error that is logged and leaves the
+ *          device off. A device that is gone reads as ones everywhere, which is handled as one that lies.
+ * Locks    none: one thread at a time uses a device.
+ */
+#pragma once
+
+#include "drivers/pci.h"
+#include "drivers/virtio/virtqueue.h"
+#include "lib/types.h"
+
+#define VIRTIO_VENDOR_ID 0x1af4u
+
+/* How long a device gets to finish a reset that nobody waits for. */
+#define VIRTIO_PCI_RESET_NS 1000000000ull
+
+/* 6 Reserved Feature Bits */
+#define VIRTIO_F_VERSION_1 (1ull << 32)
+
+struct virtio_pci {
+	struct pci_function function;
+	const char *name; /* for the log */
+	volatile uint8_t *common;
+	volatile uint8_t *device; /* NULL: the device has no configuration of its own */
+	uint32_t device_bytes;
+	paddr_t notify_base;
+	uint32_t notify_bytes;
+	uint32_t notify_multiplier;
+	uint64_t offered;  /* feature bits, after virtio_pci_negotiate */
+	uint64_t accepted; /* the subset that is in force */
+};
+
+/* Finds the device's structures and maps them, lets the device decode memory and master the bus, and resets it.
+ *
+ * name     for the log, must stay valid
+ * Returns  0; -1 (logged) when it isn't a modern device, makes no sense, or doesn't finish its reset in a second: then
+ *          bus mastering is off again. */
+int virtio_pci_open(struct virtio_pci *v, const struct pci_function *f, const char *name);
+
+/* 3.1.1 Driver Requirements: Device Initialization, up to FEATURES_OK, after virtio_pci_open or _reset. VERSION_1 is
+ * always required and accepted.
+ *
+ * needed   feature bits without which there is no point
+ * wanted   further ones that are accepted where offered
+ * Returns  0 with v->offered and v->accepted set; -1 (logged) when a needed feature isn't offered or the device refuses
+ *          the choice. Then the device is to be taken down with virtio_pci_reset. */
+int virtio_pci_negotiate(struct virtio_pci *v, uint64_t needed, uint64_t wanted);
+
+/* Reads count 32-bit words of the device's own configuration from offset, a multiple of 4, all of one generation (2.5.1).
+ * Returns 0; -1 when it isn't that long, or changes faster than it can be read (16 tries). */
+int virtio_pci_config(struct virtio_pci *v, unsigned offset, uint32_t *words, unsigned count);
+
+/* How many descriptors the device has for queue index, 0 when there is no such queue. Untouched: whatever the device
+ * says, power of two or not. */
+unsigned virtio_pci_queue_size(struct virtio_pci *v, unsigned index);
+
+/* Hands the queue q, freshly initialised in the frame pfn, to the device and enables it; between _negotiate and _live.
+ * q->size must be a power of two and not above virtio_pci_queue_size. Sets q->notify.
+ * Returns 0; -1 (logged) when the queue isn't there or where it is notified makes no sense. */
+int virtio_pci_queue(struct virtio_pci *v, struct virtqueue *q, pfn_t pfn);
+
+/* DRIVER_OK: the device may use the queues, and be notified, from here on. */
+void virtio_pci_live(struct virtio_pci *v);
+
+/* Tells the device that the driver gave up on it (FAILED). It still needs virtio_pci_reset. */
+void virtio_pci_failed(struct virtio_pci *v);
+
+/* Writes status 0 and waits until it reads 0, at most timeout_ns: then the device has forgotten its queues and touches
+ * no memory of ours. Returns whether it did. */
+bool virtio_pci_reset(struct virtio_pci *v, uint64_t timeout_ns);
+
+/* After the last virtio_pci_reset: takes bus mastering away as well, so that even a device that never finished its reset
+ * can't write to memory by itself. (The host behind it can, whatever we do.) */
+void virtio_pci_close(struct virtio_pci *v);

@@ -1,0 +1,53 @@
+/* bench: run a benchmark, or list them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/bench.h"
+#include "kernel/cmd.h"
+#include "kernel/sorted.h"
+
+static void list(void)
+{
+	SORTED_FOR_EACH(bench, struct bench_row, row)
+	{
+		int width = iprintf("%s %s", row->name, row->usage);
+		iprintf("%*s  %s\n", width < 36 ? 36 - width : 0, "", row->help);
+	}
+}
+
+/* Only -j is this command's; the other words are the bench's own business, options too. */
+static bool take_json(int *argc, char **argv)
+{
+	bool found = false;
+	int kept = 0;
+	for (int i = 0; i < *argc; i++) {
+		if (strcmp(argv[i], "-j") == 0)
+			found = true;
+		else
+			argv[kept++] = argv[i];
+	}
+	argv[kept] = NULL;
+	*argc = kept;
+	return found;
+}
+
+static int cmd_bench(int argc, char **argv)
+{
+	bool json = take_json(&argc, argv);
+	if (argc < 2 || strcmp(argv[1], "list") == 0) {
+		if (argc > 2) {
+			iprintf("bench: list takes no argument, not '%.40s'\n", argv[2]);
+			return CMD_FAILED;
+		}
+		list();
+		return 0;
+	}
+	const struct bench_row *row = TABLE_FIND(bench, argv[1]);
+	if (!row) {
+		iprintf("bench: there is no bench '%.40s', `bench list` lists them\n", argv[1]);
+		return CMD_FAILED;
+	}
+	return row->run(argc - 1, argv + 1, json);
+}
+
+CMD(bench, "bench", "[list | NAME ARGS...] [-j]", "run a benchmark; -j prints a JSON object for each row", cmd_bench);

@@ -1,0 +1,41 @@
+/* help and version. */
+#include <stdio.h>
+
+#include "kernel/cmd.h"
+#include "kernel/sorted.h"
+#include "kernel/version.h"
+
+static int cmd_help(int argc, char **argv)
+{
+	int count = cmd_args(argc, argv, NULL, "CMD", 0, 1);
+	if (count == CMD_FAILED)
+		return CMD_FAILED;
+	if (count == 1) {
+		const struct cmd_row *row = TABLE_FIND(cmd, argv[1]);
+		if (!row) {
+			iprintf("help: there is no command '%.40s', `help` lists them\n", argv[1]);
+			return CMD_FAILED;
+		}
+		iprintf("%s %s\n  %s\n", row->name, row->usage, row->help);
+		return 0;
+	}
+	SORTED_FOR_EACH(cmd, struct cmd_row, row)
+	{
+		int width = iprintf("%s %s", row->name, row->usage);
+		iprintf("%*s  %s\n", width < 36 ? 36 - width : 0, "", row->help);
+	}
+	iprintf("! CMD succeeds only if CMD fails; # starts a comment; numbers are decimal or 0x, sizes take K, M or G\n");
+	return 0;
+}
+
+CMD(help, "help", "[CMD]", "list the commands, or tell about one", cmd_help);
+
+static int cmd_version(int argc, char **argv)
+{
+	if (cmd_args(argc, argv, NULL, NULL, 0, 0) == CMD_FAILED)
+		return CMD_FAILED;
+	iprintf("Nought %s%s, built with %s\n", NOUGHT_VERSION, DEBUG ? " DEBUG=1" : "", __VERSION__);
+	return 0;
+}
+
+CMD(version, "version", "", "print the version", cmd_version);

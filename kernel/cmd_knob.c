@@ -1,0 +1,87 @@
+/* knob and preset: look at settings and change them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/cmd.h"
+#include "kernel/knob.h"
+#include "kernel/sorted.h"
+
+static void print_knob(const struct knob_row *row)
+{
+	char value[40], allowed[KNOB_ERROR_BYTES];
+	knob_value_text(row, value, sizeof(value));
+	knob_allowed_text(row, allowed, sizeof(allowed));
+	iprintf("%-20s %10s %-9s %s (%s%s)\n", row->name, value, row->unit ? row->unit : "", row->help, allowed,
+		row->boot ? ", at boot only" : "");
+}
+
+static int cmd_knob(int argc, char **argv)
+{
+	char err[KNOB_ERROR_BYTES];
+	int count = cmd_args(argc, argv, NULL, "NAME and VALUE", 0, 2);
+	if (count == CMD_FAILED)
+		return CMD_FAILED;
+	if (count == 0) {
+		SORTED_FOR_EACH(knob, struct knob_row, row)
+		print_knob(row);
+		return 0;
+	}
+	const struct knob_row *row = TABLE_FIND(knob, argv[1]);
+	if (count == 1 && row) {
+		print_knob(row);
+		return 0;
+	}
+	if (count == 2 && knob_set(argv[1], argv[2], err, sizeof(err)) == 0)
+		return 0;
+	if (count == 1)
+		sniprintf(err, sizeof(err), "there is no knob '%.40s', `knob` lists them", argv[1]);
+	iprintf("knob: %s\n", err);
+	return CMD_FAILED;
+}
+
+CMD(knob, "knob", "[NAME [VALUE]]", "list the settings, show one, or change it", cmd_knob);
+
+/* Settings of a preset are checked all before the first is made: a preset takes effect as a whole or not at all. */
+static int apply(const struct preset_row *preset)
+{
+	char word[80], err[KNOB_ERROR_BYTES];
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (const char *const *setting = preset->settings; *setting; setting++) {
+			sniprintf(word, sizeof(word), "%s", *setting);
+			if (knob_assign(word, KNOB_RUNNING, pass == 0, err, sizeof(err)) != 0) {
+				iprintf("preset: %s: %s\n", preset->name, err);
+				return CMD_FAILED;
+			}
+		}
+	}
+	return 0;
+}
+
+static void print_preset(const struct preset_row *preset)
+{
+	iprintf("%-12s %s:", preset->name, preset->help);
+	for (const char *const *setting = preset->settings; *setting; setting++)
+		iprintf(" %s", *setting);
+	iprintf("\n");
+}
+
+static int cmd_preset(int argc, char **argv)
+{
+	int count = cmd_args(argc, argv, NULL, "NAME", 0, 1);
+	if (count == CMD_FAILED)
+		return CMD_FAILED;
+	if (count == 0) {
+		SORTED_FOR_EACH(preset, struct preset_row, row)
+		print_preset(row);
+		return 0;
+	}
+	const struct preset_row *preset = TABLE_FIND(preset, argv[1]);
+	if (!preset) {
+		iprintf("preset: there is no preset '%.40s', `preset` lists them\n", argv[1]);
+		return CMD_FAILED;
+	}
+	return apply(preset);
+}
+
+CMD(preset, "preset", "[NAME]", "set several knobs at once, or list what there is", cmd_preset);

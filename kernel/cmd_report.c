@@ -1,0 +1,58 @@
+/* report: giving memory back to the host. */
+#include <stdio.h>
+
+#include "kernel/cmd.h"
+#include "mm/mm.h"
+#include "mm/report.h"
+
+static void print_frames(const char *what, uint64_t frames)
+{
+	char size[CMD_SIZE_BYTES];
+	iprintf("%-11s %10lu frames, %s\n", what, frames, cmd_size_text(frames * FRAME_SIZE, size));
+}
+
+static void print_status(const struct report_status *s)
+{
+	static const char *const states[] = {"idle", "requested", "active"};
+
+	iprintf("reporter    %s\n", s->sink ? s->sink : "none");
+	iprintf("state       %s%s\n", states[s->state], s->paused ? ", paused" : "");
+	print_frames("reportable", s->reportable_frames);
+	print_frames("in flight", s->in_flight_frames);
+	print_frames("reported", s->reported_frames_total);
+	iprintf("requests    %10lu, %lu of them in flight\n", s->requests, s->in_flight_requests);
+	iprintf("errors      %10lu\n", s->errors);
+	iprintf("timeouts    %10lu\n", s->timeouts);
+	iprintf("waits       %10lu allocations that waited for an answer\n", s->waits);
+}
+
+static int cmd_report(int argc, char **argv)
+{
+	static const char *const verbs[] = {"status", "now", "pause", "resume", NULL};
+	struct report_status status;
+	int count = cmd_args(argc, argv, NULL, "status, now, pause or resume", 0, 1);
+	if (count == CMD_FAILED)
+		return CMD_FAILED;
+	int verb = count == 0 ? 0 : cmd_choice(argv[0], argv[1], verbs);
+	if (verb == CMD_FAILED)
+		return CMD_FAILED;
+
+	report_status(&mm_system, &status);
+	if (verb == 0) {
+		print_status(&status);
+	} else if (verb == 1) {
+		if (!status.sink) {
+			iprintf("report: there is no reporter, a balloon device with free page reporting is one\n");
+			return CMD_FAILED;
+		}
+		report_now(&mm_system);
+	} else if (verb == 2) {
+		report_pause(&mm_system);
+	} else {
+		report_resume(&mm_system);
+	}
+	return 0;
+}
+
+CMD(report, "report", "[status|now|pause|resume]",
+    "giving memory back to the host: its state, all of it now, stop, go on", cmd_report);

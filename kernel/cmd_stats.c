@@ -1,0 +1,57 @@
+/* stats: every counter and gauge there is. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/cmd.h"
+#include "kernel/json.h"
+#include "kernel/sorted.h"
+
+static uint64_t value_of(const struct stat_row *row)
+{
+	return row->get ? row->get() : __atomic_load_n(row->value, __ATOMIC_RELAXED);
+}
+
+static bool wanted(const struct stat_row *row, const char *prefix)
+{
+	return strncmp(row->name, prefix, strlen(prefix)) == 0;
+}
+
+static void print_table(const char *prefix)
+{
+	SORTED_FOR_EACH(stat, struct stat_row, row)
+	if (wanted(row, prefix))
+		iprintf("%-24s %14lu %-9s %s\n", row->name, value_of(row), row->unit, row->help);
+}
+
+static void print_json(const char *prefix)
+{
+	struct json json = json_begin();
+	SORTED_FOR_EACH(stat, struct stat_row, row)
+	if (wanted(row, prefix))
+		json_u64(&json, row->name, value_of(row));
+	json_end(&json);
+}
+
+static int cmd_stats(int argc, char **argv)
+{
+	bool as_json = false, found = false;
+	const struct cmd_option options[] = {{.letter = 'j', .set = &as_json}, {0}};
+	int count = cmd_args(argc, argv, options, "PREFIX", 0, 1);
+	if (count == CMD_FAILED)
+		return CMD_FAILED;
+
+	const char *prefix = count == 1 ? argv[1] : "";
+	TABLE_FOR_EACH (stat, struct stat_row, row)
+		found |= wanted(row, prefix);
+	if (!found) {
+		iprintf("stats: no counter begins with '%.40s', `stats` lists them\n", prefix);
+		return CMD_FAILED;
+	}
+	if (as_json)
+		print_json(prefix);
+	else
+		print_table(prefix);
+	return 0;
+}
+
+CMD(stats, "stats", "[-j] [PREFIX]", "print counters", cmd_stats);

@@ -1,0 +1,163 @@
+/* Memory that was asked for on the console. */
+#include "kernel/handles.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/thread.h"
+#include "lib/assert.h"
+#include "mm/mm.h"
+#include "port/mm_port.h"
+
+/* How much is written, read or freed at a time before other threads get a turn. */
+#define SLICE_BYTES  (4 * MIB)
+#define SLICE_BLOCKS 4096u
+
+static struct handle *first;
+static struct handle **last = &first;
+static uint64_t next_id = 1;
+
+enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, struct handle **out)
+{
+	/* The list comes first: it takes memory that then isn't there for the blocks, and is given back if they fail. */
+	struct handle *handle = malloc(sizeof(*handle));
+	pfn_t *pfns = count <= SIZE_MAX / sizeof(*pfns) ? malloc(count * sizeof(*pfns)) : NULL;
+	enum handle_error error = HANDLE_NO_LIST;
+
+	if (handle && pfns) {
+		error = HANDLE_NO_BLOCKS;
+		if (mm_alloc_bulk(&mm_system, order, want, count, pfns)) {
+			*handle = (struct handle){
+				.id = next_id++, .order = order, .want = want, .count = count, .pfns = pfns};
+			*last = handle;
+			last = &handle->next;
+			*out = handle;
+			return HANDLE_OK;
+		}
+	}
+	free(pfns);
+	free(handle);
+	return error;
+}
+
+struct handle *handle_first(void)
+{
+	return first;
+}
+
+struct handle *handle_find(uint64_t id)
+{
+	struct handle *handle = first;
+	while (handle && handle->id != id)
+		handle = handle->next;
+	return handle;
+}
+
+static void free_blocks(unsigned order, uint64_t count, const pfn_t *pfns)
+{
+	for (uint64_t done = 0; done < count;) {
+		uint64_t slice = count - done < SLICE_BLOCKS ? count - done : SLICE_BLOCKS;
+		mm_free_bulk(&mm_system, order, slice, pfns + done);
+		done += slice;
+		thread_yield();
+	}
+}
+
+void handle_free(struct handle *handle)
+{
+	struct handle **at = &first;
+	while (*at != handle)
+		at = &(*at)->next;
+	*at = handle->next;
+	if (last == &handle->next)
+		last = at;
+	free_blocks(handle->order, handle->count, handle->pfns);
+	free(handle->pfns);
+	free(handle);
+}
+
+uint64_t handle_thin(struct handle *handle, uint64_t keep)
+{
+	pfn_t freed[64];
+	uint64_t kept = 0, gone = 0, waiting = 0;
+
+	ASSERT(keep >= 2);
+	for (uint64_t i = 0; i < handle->count; i++) {
+		if (i % keep == 0) {
+			handle->pfns[kept++] = handle->pfns[i];
+			continue;
+		}
+		freed[waiting++] = handle->pfns[i];
+		gone++;
+		if (waiting == ARRAY_LEN(freed)) {
+			free_blocks(handle->order, waiting, freed);
+			waiting = 0;
+		}
+	}
+	free_blocks(handle->order, waiting, freed);
+	handle->count = kept;
+	return gone;
+}
+
+void handle_fill(const struct handle *handle, uint8_t byte)
+{
+	uint64_t block = FRAME_SIZE << handle->order;
+	uint64_t since_yield = 0;
+
+	for (uint64_t i = 0; i < handle->count; i++) {
+		uint8_t *bytes = mm_port_frame(handle->pfns[i]);
+		for (uint64_t done = 0; done < block;) {
+			uint64_t slice = block - done < SLICE_BYTES ? block - done : SLICE_BYTES;
+			memset(bytes + done, byte, slice);
+			done += slice;
+			since_yield += slice;
+			if (since_yield >= SLICE_BYTES) {
+				since_yield = 0;
+				thread_yield();
+			}
+		}
+	}
+}
+
+/* Eight bytes at a time; the place of the first wrong byte, or FRAME_SIZE. */
+static uint64_t first_wrong(const void *frame, uint8_t byte)
+{
+	const uint64_t *words = frame;
+	const uint8_t *bytes = frame;
+	uint64_t pattern = 0x0101010101010101ull * byte;
+
+	for (size_t i = 0; i < FRAME_SIZE / sizeof(*words); i++) {
+		if (likely(words[i] == pattern))
+			continue;
+		size_t at = i * sizeof(*words);
+		while (bytes[at] == byte)
+			at++;
+		return at;
+	}
+	return FRAME_SIZE;
+}
+
+bool handle_verify(const struct handle *handle, uint8_t byte, pfn_t *pfn, uint64_t *offset, uint8_t *found)
+{
+	uint64_t since_yield = 0;
+
+	for (uint64_t i = 0; i < handle->count; i++) {
+		for (uint64_t frame = 0; frame < 1ull << handle->order; frame++) {
+			pfn_t at = handle->pfns[i] + frame;
+			const uint8_t *bytes = mm_port_frame(at);
+			uint64_t wrong = first_wrong(bytes, byte);
+			if (wrong < FRAME_SIZE) {
+				*pfn = at;
+				*offset = wrong;
+				*found = bytes[wrong];
+				return false;
+			}
+			since_yield += FRAME_SIZE;
+			if (since_yield >= SLICE_BYTES) {
+				since_yield = 0;
+				thread_yield();
+			}
+		}
+	}
+	return true;
+}

@@ -1,0 +1,39 @@
+/* Settings: rows of the table `knob`, changed by name.
+ *
+ * Values come from people and scripts, so everything is checked; errors are one sentence without the caller's name, such
+ * as: zero.low_pct: '200' is out of range, 0 to 100 are allowed. Nothing here allocates, so it works before there is
+ * an allocator. Called by one thread at a time: the console's, or boot.
+ */
+#pragma once
+
+#include "lib/table.h"
+#include "lib/types.h"
+
+enum knob_when {
+	KNOB_AT_BOOT, /* before anything read a boot-only knob */
+	KNOB_RUNNING, /* boot-only knobs are refused */
+};
+
+/* Long enough for every error below that has a sane number of choices; longer ones are cut off. */
+#define KNOB_ERROR_BYTES 200u
+
+/* Whether the row would take this text; nothing changes. Returns 0 and sets *out, or -1 with a sentence in err. */
+int knob_check(const struct knob_row *row, const char *text, enum knob_when when, uint64_t *out, char *err,
+	       size_t err_size);
+
+/* Sets the knob called name on a running machine, and calls its `changed`. Returns 0; or -1 with a sentence in err,
+ * and nothing changed. */
+int knob_set(const char *name, const char *text, char *err, size_t err_size);
+
+/* The same from one word of the form name=value. check_only stops before the change. word is as it was on return. */
+int knob_assign(char *word, enum knob_when when, bool check_only, char *err, size_t err_size);
+
+/* Writes a row's value as people type it: the number, or the word. */
+void knob_value_text(const struct knob_row *row, char *out, size_t size);
+
+/* Writes what the row takes: "0 to 100", or "idle, alloc or free". */
+void knob_allowed_text(const struct knob_row *row, char *out, size_t size);
+
+/* The kernel's command line: words name=value, a # starts a comment. Each that is unknown or bad is named in the log and
+ * refused, the others are set; later ones win. Cuts cmdline into pieces. */
+void knob_cmdline(char *cmdline);

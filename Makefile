@@ -62,12 +62,13 @@ KERNEL_S := $(wildcard arch/x86_64/*.S)
 BOOT_C := $(wildcard boot/*.c)
 
 # What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no machine.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c kernel/line.c kernel/parse.c kernel/symbols.c boot/elf.c)
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(wildcard kernel/line.c kernel/parse.c kernel/symbols.c) \
+	boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c tests/host/port/*.c) $(wildcard mm/*.c lib/*.c)
 
 KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
-BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o)
+BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o
 UNIT_O := $(UNIT_C:%.c=$(OBJ)/unit/%.o)
 BENCH_O := $(BENCH_C:%.c=$(OBJ)/bench/%.o)
 
@@ -185,6 +186,11 @@ $(OBJ)/boot/%.o: %.c $(OBJ)/flags Makefile
 	$(call say,CC,$< (EFI))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BOOT_CFLAGS) $(WARNINGS) -c $< -o $@
+
+$(OBJ)/boot/%.o: %.S $(OBJ)/flags Makefile
+	$(call say,AS,$< (EFI))
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BOOT_CFLAGS) -c $< -o $@
 
 $(OBJ)/loader.so: $(BOOT_O)
 	$(Q)ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -z noexecstack --no-warn-rwx-segments \

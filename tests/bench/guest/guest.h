@@ -1,0 +1,86 @@
+/* What the benches in the guest share: samples and rows, lists of frames, and a machine held still while measured.
+ *
+ * Everything is counted in integers: the kernel has no floating point. Values are kept in tenths of their unit.
+ */
+#pragma once
+
+#include "lib/types.h"
+#include "mm/mm.h"
+
+#define BENCH_REPS     5u
+#define BENCH_REPS_MAX 50u
+
+/* ---- stats.c: what n repetitions came to */
+
+struct samples {
+	uint64_t tenths[BENCH_REPS_MAX];
+	unsigned n;
+};
+
+/* Adds ns / count as one sample. */
+void samples_add(struct samples *s, uint64_t ns, uint64_t count);
+
+struct summary {
+	uint64_t median, min, max;   /* tenths */
+	uint64_t stdev_permille;     /* sample standard deviation, of the mean */
+	uint64_t deviation_permille; /* the sample farthest from the median, of the median */
+};
+struct summary samples_summary(const struct samples *s);
+
+/* ---- rows.c: conditions and rows, for people or as JSON lines */
+
+void bench_head(const char *bench, bool json);
+
+/* note, for people only, may be NULL. */
+void bench_row(const char *bench, bool json, const char *row, const char *unit, const struct samples *s,
+	       const char *note);
+
+/* ---- list.c: many numbers, in 2 MiB blocks of the memory under test, backed by the host before anything is measured */
+
+#define LIST_BLOCKS	   64u
+#define LIST_BLOCK_ENTRIES (MIB * 2 / sizeof(uint64_t))
+#define LIST_CAPACITY_MAX  (LIST_BLOCKS * LIST_BLOCK_ENTRIES)
+
+struct list {
+	uint64_t *block[LIST_BLOCKS];
+	pfn_t pfn[LIST_BLOCKS];
+	unsigned blocks;
+};
+
+/* capacity entries, all 0. False: no memory (nothing is held then), said so. */
+bool list_make(struct list *l, uint64_t capacity);
+void list_drop(struct list *l);
+
+static inline uint64_t *list_at(const struct list *l, uint64_t i)
+{
+	return &l->block[i / LIST_BLOCK_ENTRIES][i % LIST_BLOCK_ENTRIES];
+}
+
+/* ---- still.c: the machine held still */
+
+/* Stops zeroing and reporting in the background, until still_end puts back what was before, knobs too. */
+struct still {
+	char knob[4][24];
+	bool zero_paused;
+	bool report_paused;
+};
+void still_begin(struct still *s);
+void still_end(const struct still *s);
+
+void still_knob(const char *name, uint64_t value);
+void still_policy(const char *policy);
+
+/* Zeroes, as the idle loop does, what is free and dirty, and of what is reported as much as brings the stock to
+ * low_pct of managed memory. False: didn't come to an end. */
+bool still_zero(uint64_t low_pct);
+
+/* Sleeps, and lets the idle loop zero meanwhile or not. */
+void still_rest(bool zeroing, uint64_t ns);
+
+/* Makes all stock dirty. Leaves the policy at `alloc`. False: no memory for the list, said so. */
+bool still_dirty(void);
+
+/* still_dirty, then tells the host of all free memory, if there is a reporter, and waits until it has dropped it.
+ * False: that, or the host didn't answer, said so. */
+bool still_clean(void);
+bool still_has_reporter(void);

@@ -1,0 +1,262 @@
+/* bench ops: what ordinary operations cost, with zeroing off and on.
+ *
+ *   off  policy `alloc`: nothing is zeroed ahead, no stock, all free memory dirty
+ *   on   policy `idle`: the idle loop zeroes whatever is free and dirty whenever the bench sleeps
+ *
+ * The bench sleeps after every so many operations in both, and its clock stands still meanwhile. So the difference
+ * is what keeping zero frames in stock costs those who don't ask for them; under QEMU's -icount, where the clock counts
+ * instructions, it is exact (scripts/bench --count).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "arch/x86_64/clock.h"
+#include "kernel/bench.h"
+#include "kernel/cmd.h"
+#include "mm/zero.h"
+#include "tests/bench/guest/churn.h"
+#include "tests/bench/guest/guest.h"
+
+#define PARTS_MAX  2
+#define REST_NS	   2000000ull
+#define BULK_BATCH 512u
+
+/* ns spent and operations done, of each part, in one repetition. */
+struct spent {
+	uint64_t ns[PARTS_MAX];
+	uint64_t ops[PARTS_MAX];
+	uint64_t failures;
+};
+
+struct op {
+	const char *name;
+	const char *unit;
+	const char *parts[PARTS_MAX]; /* what a row's name ends in; all NULL: one part without */
+	unsigned order;
+	unsigned want;
+	unsigned percent;
+	bool mixed;
+	bool (*run)(const struct op *op, bool on, struct spent *spent);
+};
+
+/* ---- pair: allocate one block, free it */
+
+/* A zeroed pair takes one block from stock each time, and frees it dirty: so a chunk is no longer than the stock that
+ * a rest fills for sure. */
+static bool pair(const struct op *op, bool on, struct spent *spent)
+{
+	bool zeroed = op->want != MM_ANY;
+	unsigned chunks = 16, pairs = !zeroed ? 4096 : op->order ? 4 : 1024;
+	for (unsigned c = 0; c < chunks; c++) {
+		if (on && zeroed && !still_zero(op->order ? 20 : 2))
+			return false;
+		if (!(on && zeroed))
+			still_rest(on, REST_NS);
+		uint64_t start = clock_ns();
+		for (unsigned i = 0; i < pairs; i++) {
+			pfn_t pfn = mm_alloc(&mm_system, op->order, op->want);
+			if (pfn == MM_PFN_NONE) {
+				spent->failures++;
+				return true;
+			}
+			mm_free(&mm_system, pfn, op->order);
+		}
+		spent->ns[0] += clock_ns() - start;
+		spent->ops[0] += pairs;
+	}
+	return true;
+}
+
+/* ---- bulk: up to 1 GiB of frames by the bulk calls, then back */
+
+static bool bulk(const struct op *op, bool on, struct spent *spent)
+{
+	struct mm_totals t;
+	struct list held;
+	mm_totals(&mm_system, &t);
+	uint64_t frames = t.free / 2 < GIB >> FRAME_SHIFT ? t.free / 2 : GIB >> FRAME_SHIFT, got = 0, i = 0;
+	if (!list_make(&held, frames))
+		return false;
+	while (got + BULK_BATCH <= frames) {
+		still_rest(on, REST_NS);
+		uint64_t start = clock_ns();
+		for (unsigned c = 0; c < 16 && got + BULK_BATCH <= frames; c++, got += BULK_BATCH)
+			if (!mm_alloc_bulk(&mm_system, op->order, op->want, BULK_BATCH, list_at(&held, got)))
+				frames = 0;
+		spent->ns[0] += clock_ns() - start;
+	}
+	if (!frames) {
+		got -= BULK_BATCH; /* the last one got nothing, and counted */
+		spent->failures++;
+	}
+	while (i < got) {
+		still_rest(on, REST_NS);
+		uint64_t start = clock_ns();
+		for (unsigned c = 0; c < 16 && i < got; c++, i += BULK_BATCH)
+			mm_free_bulk(&mm_system, op->order, BULK_BATCH, list_at(&held, i));
+		spent->ns[1] += clock_ns() - start;
+	}
+	spent->ops[0] = spent->ops[1] = got;
+	list_drop(&held);
+	return true;
+}
+
+/* ---- drain: every free frame, one by one, and back. Only the rests let other threads meet a machine without memory */
+
+#define DRAIN_CHUNK 65536u
+
+static bool drain(const struct op *op, bool on, struct spent *spent)
+{
+	struct mm_totals t;
+	struct list held;
+	mm_totals(&mm_system, &t);
+	if (!list_make(&held, t.free))
+		return false;
+	uint64_t got = 0, i = 0;
+	pfn_t pfn = 0;
+	while (pfn != MM_PFN_NONE) {
+		still_rest(on, REST_NS);
+		uint64_t start = clock_ns();
+		for (unsigned c = 0; c < DRAIN_CHUNK; c++) {
+			pfn = mm_alloc(&mm_system, op->order, op->want);
+			if (pfn == MM_PFN_NONE)
+				break;
+			*list_at(&held, got++) = pfn;
+		}
+		spent->ns[0] += clock_ns() - start;
+	}
+	while (i < got) {
+		still_rest(on, REST_NS);
+		uint64_t start = clock_ns();
+		for (unsigned c = 0; c < DRAIN_CHUNK && i < got; c++, i++)
+			mm_free(&mm_system, *list_at(&held, i), op->order);
+		spent->ns[1] += clock_ns() - start;
+	}
+	spent->ops[0] = spent->ops[1] = got;
+	list_drop(&held);
+	return true;
+}
+
+/* ---- rnd, mix: random victims at a steady occupancy */
+
+static bool steady(const struct op *op, bool on, struct spent *spent)
+{
+	static struct churn churn;
+	if (!churn_make(&churn, op->mixed, op->percent))
+		return false;
+	while (!churn_is_full(&churn)) {
+		churn_plan(&churn);
+		churn_run(&churn);
+	}
+	for (unsigned c = 0; c < 34; c++) {
+		churn_plan(&churn);
+		still_rest(on, REST_NS);
+		uint64_t start = clock_ns();
+		churn_run(&churn);
+		if (c < 2) /* warming up */
+			continue;
+		spent->ns[0] += clock_ns() - start;
+		spent->ops[0] += CHUNK_STEPS;
+	}
+	spent->failures += churn.failures;
+	churn_drop(&churn);
+	return true;
+}
+
+static const struct op ops[] = {
+	{.name = "pair0", .unit = "ns/pair", .run = pair, .want = MM_ANY},
+	{.name = "zero0", .unit = "ns/pair", .run = pair, .want = MM_ZERO_COLD},
+	{.name = "pair9", .unit = "ns/pair", .run = pair, .want = MM_ANY, .order = MM_ORDER_AREA},
+	{.name = "zero9", .unit = "ns/pair", .run = pair, .want = MM_ZERO_COLD, .order = MM_ORDER_AREA},
+	{.name = "bulk", .unit = "ns/page", .run = bulk, .want = MM_ANY, .parts = {"-alloc", "-free"}},
+	{.name = "drain", .unit = "ns/page", .run = drain, .want = MM_ANY, .parts = {"-alloc", "-free"}},
+	{.name = "rnd50", .unit = "ns/op", .run = steady, .percent = 50},
+	{.name = "rnd90", .unit = "ns/op", .run = steady, .percent = 90},
+	{.name = "mix50", .unit = "ns/op", .run = steady, .percent = 50, .mixed = true},
+	{.name = "mix90", .unit = "ns/op", .run = steady, .percent = 90, .mixed = true},
+};
+
+/* One repetition from a known state: all free memory dirty; and with zeroing on, some of it zeroed since. */
+static bool repetition(const struct op *op, bool on, struct spent *spent, uint64_t *zeroed)
+{
+	struct zero_ledger before, after;
+	memset(spent, 0, sizeof(*spent));
+	if (!still_dirty())
+		return false;
+	zero_ledger(&mm_system, &before);
+	if (on) {
+		still_policy("idle");
+		still_knob("zero.low_pct", 0);
+		still_knob("zero.high_pct", 100);
+		still_rest(true, 20 * REST_NS);
+	}
+	if (!op->run(op, on, spent))
+		return false;
+	zero_ledger(&mm_system, &after);
+	*zeroed += after.idle_frames - before.idle_frames;
+	return true;
+}
+
+static bool measure(const struct op *op, unsigned reps, bool json)
+{
+	static struct samples samples[2][PARTS_MAX];
+	uint64_t zeroed[2] = {0}, failures[2] = {0};
+	memset(samples, 0, sizeof(samples));
+	for (unsigned rep = 0; rep < reps; rep++) {
+		for (unsigned on = 0; on < 2; on++) {
+			struct spent spent;
+			if (!repetition(op, on, &spent, &zeroed[on]))
+				return false;
+			failures[on] += spent.failures;
+			for (unsigned part = 0; part < PARTS_MAX; part++)
+				if (spent.ops[part])
+					samples_add(&samples[on][part], spent.ns[part], spent.ops[part]);
+		}
+	}
+	for (unsigned part = 0; part < PARTS_MAX; part++) {
+		for (unsigned on = 0; on < 2; on++) {
+			char row[32], note[80];
+			if (!samples[on][part].n)
+				continue;
+			sniprintf(row, sizeof(row), "%s%s.%s", op->name, op->parts[part] ? op->parts[part] : "",
+				  on ? "on" : "off");
+			sniprintf(note, sizeof(note), "%llu frames zeroed meanwhile, %llu failed",
+				  (unsigned long long)zeroed[on], (unsigned long long)failures[on]);
+			bench_row("ops", json, row, op->unit, &samples[on][part], on || failures[on] ? note : NULL);
+		}
+	}
+	return true;
+}
+
+static int bench_ops(int argc, char **argv, bool json)
+{
+	const char *names[ARRAY_LEN(ops) + 1] = {NULL}, *reps_text = NULL;
+	const struct cmd_option options[] = {{'n', "REPS", NULL, &reps_text}, {0}};
+	uint64_t reps = BENCH_REPS;
+	bool chosen[ARRAY_LEN(ops)] = {false};
+	struct still still;
+	bool good = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++)
+		names[i] = ops[i].name;
+	int count = cmd_args(argc, argv, options, "names of operations", 0, (int)ARRAY_LEN(ops));
+	if (count < 0)
+		return CMD_FAILED;
+	if (reps_text && cmd_number("bench ops", "REPS", reps_text, PARSE_NUMBER, 1, BENCH_REPS_MAX, &reps))
+		return CMD_FAILED;
+	for (int i = 1; i <= count; i++) {
+		int op = cmd_choice("bench ops", argv[i], names);
+		if (op < 0)
+			return CMD_FAILED;
+		chosen[op] = true;
+	}
+	still_begin(&still);
+	bench_head("ops", json);
+	for (size_t i = 0; good && i < ARRAY_LEN(ops); i++)
+		if (!count || chosen[i])
+			good = measure(&ops[i], (unsigned)reps, json);
+	still_end(&still);
+	return good ? 0 : CMD_FAILED;
+}
+
+BENCH(ops, "ops", "[-n REPS] [NAME...]", "ordinary operations with zeroing off and on", bench_ops);

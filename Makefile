@@ -65,7 +65,7 @@ BOOT_C := $(wildcard boot/*.c)
 HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(wildcard kernel/line.c kernel/parse.c kernel/symbols.c) \
 	boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
-BENCH_C := $(wildcard tests/bench/native/*.c tests/host/port/*.c) $(wildcard mm/*.c lib/*.c)
+BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c) tests/host/host.c
 
 KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
 BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o
@@ -98,7 +98,8 @@ BOOT_CFLAGS := -std=gnu11 -O2 -g -I. -isystem /usr/include/efi -isystem /usr/inc
 
 HOST_CPP := -I. -Itests/host -DDEBUG=1 -MMD -MP
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_CPP)
-BENCH_CFLAGS := -std=gnu11 -O2 -g -march=native -I. -Itests/host -DDEBUG=0 -MMD -MP
+# For the instruction set that the kernel is built for, so that what is learnt holds there too.
+BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 -MMD -MP
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 

@@ -130,7 +130,7 @@ static bool zero_ahead(struct pin *p)
 static bool prepare(struct pin *p)
 {
 	p->ahead_ns = 0;
-	if (!still_clean())
+	if (!(p->absent ? still_clean() : still_dirty()))
 		return false;
 	/* The policies that meet absent memory as it is need no use before it; `free` does, and reports afterwards. */
 	if (!p->absent || p->policy == FREE) {
@@ -185,6 +185,10 @@ static bool backing(struct pin *p, unsigned reps, bool json)
 {
 	static struct result result[POLICIES];
 	memset(result, 0, sizeof(result));
+	/* With all else reported, the pages that were used and freed are the only ones that are dirty, and those that an
+	 * allocation takes first: so once they are resident they stay so from one repetition to the next. */
+	if (!p->absent && !still_clean())
+		return false;
 	for (unsigned rep = 0; rep < reps; rep++) {
 		for (p->policy = ALLOC; p->policy < POLICIES; p->policy++) {
 			struct result *r = &result[p->policy];

@@ -57,13 +57,13 @@ is_clang := $(filter clang%,$(notdir $(CC)))
 # --- Sources: what a directory holds is compiled -----------------------------------------------------------------
 
 KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c mm/*.c drivers/*.c drivers/*/*.c lib/*.c \
-	tests/unit/*.c tests/bench/guest/*.c)
+	tests/unit/*.c tests/guest/*.c tests/bench/guest/*.c)
 KERNEL_S := $(wildcard arch/x86_64/*.S)
 BOOT_C := $(wildcard boot/*.c)
 
 # What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no machine.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(wildcard kernel/line.c kernel/parse.c kernel/symbols.c) \
-	boot/elf.c boot/tables.c boot/cmdline.c
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,line.c parse.c knob.c sorted.c \
+	script_lines.c symbols.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c) tests/host/host.c
 
@@ -97,7 +97,9 @@ BOOT_CFLAGS := -std=gnu11 -O2 -g -I. -isystem /usr/include/efi -isystem /usr/inc
 	$(if $(is_clang),--target=x86_64-none-elf,-maccumulate-outgoing-args) -DGNU_EFI_USE_MS_ABI -MMD -MP
 
 HOST_CPP := -I. -Itests/host -DDEBUG=1 -MMD -MP
-UNIT_CFLAGS := -std=gnu11 -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_CPP)
+# The host's C library has no integer-only output; its own does the same job there.
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_CPP)
 # For the instruction set that the kernel is built for, so that what is learnt holds there too.
 BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 -MMD -MP
 

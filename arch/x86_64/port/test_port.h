@@ -1,0 +1,33 @@
+/* How a test ends early in the guest, and what a test may ask of the machine it runs on. tests/guest/test_port.c holds
+ * the functions; the host has a header of the same name, whose functions do the same there.
+ *
+ *   test_port_fail           prints where and why, ends the test
+ *   test_port_panic_begin    true the first time; false after a panic in what follows came back here
+ *   test_port_panic_missing  the statement ended without one
+ *   test_port_panic_check    the message of the panic that came back contains text
+ *   test_port_note           prints a line that belongs to the running test, a seed say
+ *   test_port_seed           another number each time, or the one that the user asks for (knob test.seed)
+ *   test_port_pass_ns        sleeps for that long; other threads and the idle loop go on meanwhile
+ *   test_port_frames         a block of 1 << order frames that nobody else uses, aligned to its size, contents
+ *                            undefined; MM_PFN_NONE where the machine is too small
+ *   test_port_frames_back    gives it back
+ */
+#pragma once
+
+#include <setjmp.h>
+
+#include "lib/types.h"
+
+_Noreturn void test_port_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+jmp_buf *test_port_panic_arm(void);
+#define test_port_panic_begin() (setjmp(*test_port_panic_arm()) == 0)
+
+_Noreturn void test_port_panic_missing(const char *file, int line, const char *statement);
+void test_port_panic_check(const char *file, int line, const char *text);
+
+void test_port_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+uint64_t test_port_seed(void);
+void test_port_pass_ns(uint64_t ns);
+pfn_t test_port_frames(unsigned order);
+void test_port_frames_back(pfn_t pfn, unsigned order);

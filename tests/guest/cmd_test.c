@@ -1,0 +1,41 @@
+/* test: the unit tests, in the guest. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/cmd.h"
+#include "kernel/thread.h"
+#include "tests/guest/guest.h"
+
+static bool matches(const struct test_row *row, const char *pattern)
+{
+	char name[160];
+	sniprintf(name, sizeof(name), "%s.%s", row->suite, row->name);
+	return strstr(name, pattern) != NULL;
+}
+
+static int cmd_test(int argc, char **argv)
+{
+	unsigned passed = 0, failed = 0;
+	int count = cmd_args(argc, argv, NULL, "PATTERN", 0, 1);
+	if (count == CMD_FAILED)
+		return CMD_FAILED;
+
+	const char *pattern = count == 1 ? argv[1] : "";
+	TABLE_FOR_EACH (test, struct test_row, row) {
+		if (!matches(row, pattern))
+			continue;
+		if (guest_run_test(row))
+			passed++;
+		else
+			failed++;
+		thread_yield();
+	}
+	if (passed + failed == 0) {
+		iprintf("test: no test has '%.40s' in its name\n", pattern);
+		return CMD_FAILED;
+	}
+	iprintf("%u passed, %u failed\n", passed, failed);
+	return failed == 0 ? 0 : CMD_FAILED;
+}
+
+CMD(test, "test", "[PATTERN]", "run the unit tests whose suite.name contains PATTERN", cmd_test);

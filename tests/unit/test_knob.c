@@ -1,0 +1,153 @@
+/* Settings: what is taken, what is refused and how that is said. */
+#include <string.h>
+
+#include "kernel/knob.h"
+#include "kernel/sorted.h"
+#include "tests/unit/fixture.h"
+#include "tests/unit/test.h"
+
+static char err[KNOB_ERROR_BYTES];
+static uint64_t value;
+
+static const char *const colours[] = {"red", "green", "blue", NULL};
+static const struct knob_row percent = {.name = "test.percent", .unit = "%", .value = &value, .max = 100};
+static const struct knob_row bytes = {.name = "test.bytes", .unit = "bytes", .value = &value, .min = 1, .max = MIB};
+static const struct knob_row colour = {.name = "test.colour", .value = &value, .choices = colours};
+static const struct knob_row at_boot = {.name = "test.at_boot", .value = &value, .max = 1, .boot = true};
+
+static int check(const struct knob_row *row, const char *text, uint64_t *out)
+{
+	err[0] = '\0';
+	return knob_check(row, text, KNOB_RUNNING, out, err, sizeof(err));
+}
+
+TEST(knob, numbers_keep_their_range)
+{
+	uint64_t out = 7;
+
+	CHECK_EQ(check(&percent, "100", &out), 0);
+	CHECK_EQ(out, 100);
+	CHECK_EQ(check(&percent, "101", &out), -1);
+	CHECK_STR(err, "test.percent: '101' is out of range, 0 to 100 are allowed");
+	CHECK_EQ(check(&percent, "1K", &out), -1);
+	CHECK_EQ(check(&percent, "", &out), -1);
+	CHECK_STR(err, "test.percent: '' is not a number (decimal or 0x), 0 to 100 are allowed");
+	CHECK_EQ(out, 100);
+	CHECK_EQ(check(&bytes, "1K", &out), 0);
+	CHECK_EQ(out, 1024);
+	CHECK_EQ(check(&bytes, "0", &out), -1);
+}
+
+TEST(knob, choices_are_words)
+{
+	uint64_t out = 7;
+
+	CHECK_EQ(check(&colour, "blue", &out), 0);
+	CHECK_EQ(out, 2);
+	CHECK_EQ(check(&colour, "Blue", &out), -1);
+	CHECK_STR(err, "test.colour: 'Blue' is not a choice, allowed are red, green or blue");
+	CHECK_EQ(check(&colour, "2", &out), -1);
+	CHECK_EQ(out, 2);
+}
+
+TEST(knob, boot_only_is_refused_later)
+{
+	uint64_t out = 7;
+
+	CHECK_EQ(knob_check(&at_boot, "1", KNOB_AT_BOOT, &out, err, sizeof(err)), 0);
+	CHECK_EQ(check(&at_boot, "0", &out), -1);
+	CHECK_EQ(out, 1);
+	CHECK_STR(err, "test.at_boot can only be set on the kernel's command line");
+}
+
+TEST(knob, values_and_bounds_read_as_they_are_typed)
+{
+	char text[64];
+
+	value = 1;
+	knob_value_text(&colour, text, sizeof(text));
+	CHECK_STR(text, "green");
+	knob_value_text(&percent, text, sizeof(text));
+	CHECK_STR(text, "1");
+	knob_allowed_text(&percent, text, sizeof(text));
+	CHECK_STR(text, "0 to 100");
+	knob_allowed_text(&colour, text, sizeof(text));
+	CHECK_STR(text, "red, green or blue");
+	knob_allowed_text(&colour, text, 8); /* cut off, not overrun */
+	CHECK_STR(text, "red, gr");
+}
+
+static const struct knob_row *row_of(const char *name)
+{
+	const struct knob_row *row = TABLE_FIND(knob, name);
+	CHECK(row);
+	return row;
+}
+
+TEST(knob, assignments_reach_the_row)
+{
+	const struct knob_row *policy = row_of("zero.policy");
+	char good[] = "zero.policy=free";
+	char trial[] = "zero.policy=alloc";
+	char bad[] = "zero.policy=";
+	char unknown[] = "zero.polcy=idle";
+	char no_value[] = "zero.policy";
+
+	fixture_knob_word("zero.policy", "idle"); /* set back after the test */
+	CHECK_EQ(knob_assign(good, KNOB_RUNNING, false, err, sizeof(err)), 0);
+	CHECK_STR(policy->choices[*policy->value], "free");
+	CHECK_STR(good, "zero.policy=free");
+	CHECK_EQ(knob_assign(trial, KNOB_RUNNING, true, err, sizeof(err)), 0);
+	CHECK_EQ(knob_assign(bad, KNOB_RUNNING, false, err, sizeof(err)), -1);
+	CHECK_EQ(knob_assign(unknown, KNOB_RUNNING, false, err, sizeof(err)), -1);
+	CHECK_STR(err, "there is no knob 'zero.polcy', `knob` lists them");
+	CHECK_EQ(knob_assign(no_value, KNOB_RUNNING, false, err, sizeof(err)), -1);
+	CHECK_STR(err, "'zero.policy' is not of the form name=value");
+	CHECK_STR(policy->choices[*policy->value], "free");
+	CHECK_EQ(knob_set("zero.policy", "alloc", err, sizeof(err)), 0);
+	CHECK_STR(policy->choices[*policy->value], "alloc");
+}
+
+TEST(knob, every_row_and_preset_is_sound)
+{
+	char text[KNOB_ERROR_BYTES];
+	uint64_t out;
+
+	SORTED_FOR_EACH(knob, struct knob_row, row)
+	{
+		CHECK(row->value);
+		CHECK(row->help);
+		if (!row->choices)
+			CHECK(row->min <= row->max);
+		knob_value_text(row, text, sizeof(text));
+		CHECK_EQ(knob_check(row, text, KNOB_AT_BOOT, &out, err, sizeof(err)), 0);
+		CHECK_EQ(out, *row->value);
+	}
+	SORTED_FOR_EACH(preset, struct preset_row, preset)
+	{
+		for (const char *const *setting = preset->settings; *setting; setting++) {
+			char word[80];
+			CHECK(strlen(*setting) < sizeof(word));
+			strcpy(word, *setting);
+			CHECK_EQ(knob_assign(word, KNOB_RUNNING, true, err, sizeof(err)), 0);
+		}
+	}
+}
+
+TEST(knob, tables_are_walked_by_name_and_wholly)
+{
+	const char *before = NULL;
+	size_t rows = 0, walked = 0;
+
+	TABLE_FOR_EACH (knob, struct knob_row, row)
+		rows++, (void)row;
+	SORTED_FOR_EACH(knob, struct knob_row, row)
+	{
+		if (before)
+			CHECK(strcmp(before, row->name) < 0);
+		before = row->name;
+		walked++;
+	}
+	CHECK_EQ(walked, rows);
+	CHECK(!TABLE_FIND(knob, "no.such"));
+}

@@ -1,0 +1,366 @@
+/* The line editor, seen on a small terminal that does what its bytes say. */
+#include <string.h>
+
+#include "kernel/line.h"
+#include "tests/unit/fixture.h"
+#include "tests/unit/test.h"
+
+#define PROMPT	"nought> "
+#define COLUMNS 40u
+
+/* One row is enough: the editor must never leave it before the line is done. */
+static struct screen {
+	char cells[COLUMNS + 1];
+	unsigned column;
+	unsigned rows; /* line feeds seen */
+	unsigned bells;
+	char sequence[16]; /* of the control sequence under way */
+	unsigned sequence_length;
+} screen;
+
+static struct line line;
+
+static void screen_sequence(const char *sequence)
+{
+	unsigned n = 0;
+	for (const char *at = sequence; *at >= '0' && *at <= '9'; at++)
+		n = n * 10 + (unsigned)(*at - '0');
+	switch (sequence[strlen(sequence) - 1]) {
+	case 'K':
+		memset(screen.cells + screen.column, ' ', COLUMNS - screen.column);
+		break;
+	case 'C':
+		screen.column += n ? n : 1;
+		break;
+	case 'H':
+		screen.column = 0;
+		break;
+	case 'J':
+		CHECK_EQ(n, 2);
+		memset(screen.cells, ' ', COLUMNS);
+		break;
+	default:
+		test_port_fail(__FILE__, __LINE__, "the editor sent CSI %s", sequence);
+	}
+	CHECK(screen.column < COLUMNS);
+}
+
+static void screen_byte(char c)
+{
+	if (screen.sequence_length) {
+		CHECK(screen.sequence_length < sizeof(screen.sequence) - 1);
+		screen.sequence[screen.sequence_length++] = c;
+		screen.sequence[screen.sequence_length] = '\0';
+		if (screen.sequence_length > 2 && c >= 0x40) {
+			screen_sequence(screen.sequence + 2);
+			screen.sequence_length = 0;
+		}
+	} else if (c == '\033') {
+		screen.sequence[screen.sequence_length++] = c;
+	} else if (c == '\r') {
+		screen.column = 0;
+	} else if (c == '\n') {
+		screen.rows++;
+		screen.column = 0;
+		memset(screen.cells, ' ', COLUMNS);
+	} else if (c == '\b') {
+		CHECK(screen.column > 0);
+		screen.column--;
+	} else if (c == '\a') {
+		screen.bells++;
+	} else {
+		CHECK(c >= ' ' && c <= '~');
+		CHECK(screen.column < COLUMNS - 1); /* the last column stays empty */
+		screen.cells[screen.column++] = c;
+	}
+}
+
+static void screen_write(void *arg, const char *bytes, size_t count)
+{
+	CHECK(arg == &screen);
+	for (size_t i = 0; i < count; i++)
+		screen_byte(bytes[i]);
+}
+
+static void begin(void)
+{
+	memset(&screen, 0, sizeof(screen));
+	memset(screen.cells, ' ', COLUMNS);
+	memset(&line, 0, sizeof(line));
+	line.prompt = PROMPT;
+	line.columns = COLUMNS;
+	line.write = screen_write;
+	line.arg = &screen;
+	line_begin(&line);
+}
+
+static enum line_event feed(const char *bytes)
+{
+	enum line_event event = LINE_EDITING;
+	for (; *bytes; bytes++) {
+		CHECK_EQ(event, LINE_EDITING);
+		event = line_feed(&line, (unsigned char)*bytes);
+	}
+	return event;
+}
+
+/* Feeds keys and the line's end to a fresh editor; what the line is then. */
+static const char *edit(const char *keys)
+{
+	begin();
+	CHECK_EQ(feed(keys), LINE_EDITING);
+	CHECK_EQ(feed("\r"), LINE_FINISHED);
+	CHECK_EQ(screen.rows, 1);
+	return line.text;
+}
+
+/* What a row of the screen must look like while the line is edited: whole if it fits, else a window with markers. */
+static void check_screen(const char *text, unsigned cursor)
+{
+	unsigned prompt = (unsigned)strlen(PROMPT), size = COLUMNS - 1 - prompt, length = (unsigned)strlen(text);
+	unsigned first = line.window;
+
+	CHECK(memcmp(screen.cells, PROMPT, prompt) == 0);
+	CHECK_EQ(screen.column, prompt + cursor - first);
+	if (length <= size && first == 0)
+		CHECK(memcmp(screen.cells + prompt, text, length) == 0);
+	for (unsigned i = 0; i < size; i++) {
+		char expected = first + i < length ? text[first + i] : ' ';
+		if (i == 0 && first > 0)
+			expected = '<';
+		if (i == size - 1 && length > first + size)
+			expected = '>';
+		CHECK_EQ(screen.cells[prompt + i], expected);
+	}
+	CHECK_EQ(screen.cells[COLUMNS - 1], ' ');
+	/* the cursor never hides behind a marker */
+	CHECK(first == 0 || cursor > first);
+	CHECK(cursor < first + size || cursor == length);
+	CHECK(length <= first + size || cursor < first + size - 1);
+}
+
+TEST(line, typing_and_the_three_line_ends)
+{
+	CHECK_STR(edit("help"), "help");
+	CHECK_STR(edit(""), "");
+	begin();
+	CHECK_EQ(feed("a\n"), LINE_FINISHED);
+	line_begin(&line);
+	CHECK_EQ(feed("b\r"), LINE_FINISHED);
+	CHECK_STR(line.text, "b");
+	line_begin(&line);
+	CHECK_EQ(feed("\nc"), LINE_EDITING); /* the second half of CR LF is no empty line */
+	CHECK_EQ(feed("\n"), LINE_FINISHED);
+	CHECK_STR(line.text, "c");
+	line_begin(&line);
+	CHECK_EQ(feed("\n"), LINE_FINISHED); /* but LF after LF is one */
+	CHECK_STR(line.text, "");
+}
+
+TEST(line, keys_move_insert_and_delete)
+{
+	static const struct {
+		const char *keys, *text;
+	} rows[] = {
+		{"bc\001a", "abc"},	    {"ac\033[Db", "abc"},
+		{"ac\002b", "abc"},	    {"ac\033ODb", "abc"},
+		{"ac\033[D\033[Cb", "acb"}, {"ab\033[1;5Dc", "acb"}, /* with ctrl held */
+		{"abc\177", "ab"},	    {"abc\b", "ab"},
+		{"\177\b\033[D\033[C", ""}, {"abc\033[D\177", "ac"},
+		{"abc\001\004", "bc"},	    {"abc\001\033[3~", "bc"},
+		{"abc\033[3~", "abc"},	    {"\004a\004", "a"},
+		{"one two\027", "one "},    {"one two  \027", "one "},
+		{"one\027\027", ""},	    {"one two\033[D\033[D\027", "one wo"},
+		{"one two\025", ""},	    {"one two\033[D\033[D\025", "wo"},
+		{"one two\001\013", ""},    {"one two\033[D\033[D\013", "one t"},
+		{"b\001a\005c", "abc"},	    {"a\tb", "a b"},
+		{"a\014b", "ab"},	    {"a\016\020\021\032b", "ab"}, /* control characters without a meaning */
+	};
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_STR(edit(rows[i].keys), rows[i].text);
+}
+
+TEST(line, home_and_end_in_every_encoding)
+{
+	static const char *const home[] = {"\033[H", "\033OH", "\033[1~", "\033[7~", "\033[1;2H", "\001"};
+	static const char *const end[] = {"\033[F", "\033OF", "\033[4~", "\033[8~", "\033[1;2F", "\005"};
+	char keys[40];
+
+	for (size_t i = 0; i < ARRAY_LEN(home); i++) {
+		strcpy(keys, "bc");
+		strcat(keys, home[i]);
+		strcat(keys, "a");
+		strcat(keys, end[i]);
+		strcat(keys, "d");
+		CHECK_STR(edit(keys), "abcd");
+	}
+}
+
+TEST(line, unknown_sequences_are_swallowed_whole)
+{
+	static const char *const unknown[] = {
+		"\033[A",	   "\033[B",	 "\033OA",	 "\033[5~",	 "\033[15~",	   "\033[200~",
+		"\033[201~",	   "\033OP",	 "\033[[A",	 "\033[1;2A",	 "\033[?1;2c",	   "\033[24;80R",
+		"\033x",	   "\033\033[Z", "\033(B",	 "\033]0;t\007", "\033]0;t\033\\", "\033Pq\033\\",
+		"\033[999999999~", "\033[ q",	 "\033[<0;1;2M",
+	};
+	char keys[40];
+
+	for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+		strcpy(keys, "a");
+		strcat(keys, unknown[i]);
+		strcat(keys, "b");
+		CHECK_STR(edit(keys), "ab");
+	}
+	CHECK_STR(edit("ab\033"), "ab"); /* cut off by the line's end */
+	CHECK_STR(edit("ab\033["), "ab");
+	CHECK_STR(edit("ab\033]never ends"), "ab");
+	CHECK_STR(edit("ab\033[\001c"), "cab"); /* a control character ends it */
+}
+
+TEST(line, other_characters_become_question_marks)
+{
+	CHECK_STR(edit("a\xc3\xa9z"), "a?z");
+	CHECK_STR(edit("\xe2\x82\xac"), "?");
+	CHECK_STR(edit("\xf0\x9f\x98\x80!"), "?!");
+	CHECK_STR(edit("\xe9t\xe9"), "?t?"); /* Latin-1 */
+	CHECK_STR(edit("a\x80z"), "a?z");
+}
+
+TEST(line, ctrl_c_drops_the_line_even_in_a_sequence)
+{
+	begin();
+	CHECK_EQ(feed("abc\003"), LINE_CANCELLED);
+	line_begin(&line);
+	CHECK_EQ(feed("d\033[1\003"), LINE_CANCELLED);
+	line_begin(&line);
+	CHECK_EQ(feed("e\r"), LINE_FINISHED);
+	CHECK_STR(line.text, "e");
+}
+
+TEST(line, too_long_is_refused_not_cut)
+{
+	begin();
+	for (unsigned i = 0; i < LINE_BYTES_MAX; i++)
+		CHECK_EQ(feed("x"), LINE_EDITING);
+	CHECK_EQ(screen.bells, 0);
+	CHECK_EQ(feed("y"), LINE_EDITING);
+	CHECK_EQ(screen.bells, 1);
+	CHECK_EQ(feed("\r"), LINE_TOO_LONG);
+	line_begin(&line);
+	for (unsigned i = 0; i < LINE_BYTES_MAX + 1; i++)
+		CHECK_EQ(feed("x"), LINE_EDITING);
+	CHECK_EQ(feed("\177\r"), LINE_FINISHED); /* shortened by hand: fine */
+	CHECK_EQ(strlen(line.text), LINE_BYTES_MAX - 1);
+}
+
+TEST(line, the_window_follows_the_cursor_all_the_way)
+{
+	static const struct {
+		const char *key;
+		int cursor, length;
+	} ways[] = {{"\033[D", -1, 0}, {"\033[C", 1, 0}, {"\177", -1, -1}};
+	char text[101] = "";
+	unsigned cursor = 0;
+
+	begin();
+	while (cursor < 100) {
+		char c[2] = {(char)('a' + cursor % 26), '\0'};
+		text[cursor++] = c[0];
+		text[cursor] = '\0';
+		CHECK_EQ(feed(c), LINE_EDITING);
+		check_screen(text, cursor);
+	}
+	for (size_t way = 0; way < ARRAY_LEN(ways); way++) {
+		for (unsigned i = 0; i < 100; i++) {
+			CHECK_EQ(feed(ways[way].key), LINE_EDITING);
+			cursor = (unsigned)((int)cursor + ways[way].cursor);
+			text[(int)strlen(text) + ways[way].length] = '\0';
+			check_screen(text, cursor);
+		}
+	}
+	CHECK_EQ(line.length, 0);
+}
+
+TEST(line, a_prompt_may_be_empty)
+{
+	begin();
+	line.prompt = "";
+	CHECK_EQ(feed("\001b\001a\001"), LINE_EDITING);
+	CHECK_EQ(screen.column, 0);
+}
+
+static unsigned word_before(const char *text, unsigned at)
+{
+	while (at > 0 && text[at - 1] == ' ')
+		at--;
+	while (at > 0 && text[at - 1] != ' ')
+		at--;
+	return at;
+}
+
+/* The same keys on a plain array, and the screen after each. */
+TEST(line, random_keys_show_what_the_line_is)
+{
+	static const char *const keys[] = {"\033[D", "\033[C", "\001", "\005", "\177", "\004",	"\027",
+					   "\025",   "\013",   "\014", "\t",   "q",    "\033[A"};
+	uint64_t seed = test_port_seed(), state = seed | 1;
+	char text[256] = "";
+	unsigned cursor = 0;
+
+	begin();
+	for (unsigned step = 0; step < 20000; step++) {
+		unsigned length = (unsigned)strlen(text);
+		/* cuts are rare, so that lines grow beyond the window */
+		unsigned key = (unsigned)fixture_random(&state, 64);
+		if (key >= ARRAY_LEN(keys) || ((key >= 6 && key <= 8) && fixture_random(&state, 6))) {
+			if (length + 1 >= sizeof(text) - 1)
+				continue;
+			char c[2] = {(char)('a' + fixture_random(&state, 26)), '\0'};
+			if (fixture_random(&state, 5) == 0)
+				c[0] = ' ';
+			CHECK_EQ(feed(c), LINE_EDITING);
+			memmove(text + cursor + 1, text + cursor, length - cursor + 1);
+			text[cursor++] = c[0];
+		} else {
+			unsigned from = cursor, to = cursor;
+			if (length + 1 >= sizeof(text) - 1 && (key == 10 || key == 11))
+				continue;
+			CHECK_EQ(feed(keys[key]), LINE_EDITING);
+			if (key == 0)
+				cursor -= cursor > 0;
+			else if (key == 1)
+				cursor += cursor < length;
+			else if (key == 2)
+				cursor = 0;
+			else if (key == 3)
+				cursor = length;
+			else if (key == 4)
+				from -= cursor > 0;
+			else if (key == 5)
+				to += cursor < length;
+			else if (key == 6)
+				from = word_before(text, cursor);
+			else if (key == 7)
+				from = 0;
+			else if (key == 8)
+				to = length;
+			else if (key == 10 || key == 11) {
+				memmove(text + cursor + 1, text + cursor, length - cursor + 1);
+				text[cursor++] = key == 10 ? ' ' : 'q';
+			}
+			if (from != to && key >= 4 && key <= 8) {
+				memmove(text + from, text + to, length - to + 1);
+				cursor = from;
+			}
+		}
+		if (line.cursor != cursor || line.length != strlen(text) || memcmp(line.text, text, line.length))
+			test_port_note("seed %llu, step %u", (unsigned long long)seed, step);
+		CHECK_EQ(line.cursor, cursor);
+		CHECK_EQ(line.length, strlen(text));
+		CHECK(memcmp(line.text, text, line.length) == 0);
+		check_screen(text, cursor);
+	}
+	CHECK_EQ(feed("\r"), LINE_FINISHED);
+	CHECK_STR(line.text, text);
+}

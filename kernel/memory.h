@@ -6,6 +6,15 @@
 
 struct boot_info;
 
+/* Cleans the firmware's map and moves to page tables of our own: what is in the firmware's and the loader's memory can
+ * still be read through the direct map. Panics when there is no room for page tables. */
+void memory_map(const struct boot_info *info);
+
+/* Gives all memory that isn't needed to mm_system, the firmware's boot-time memory, the loader's and ACPI's tables
+ * among it: nothing may point there any more. Reads the boot.* knobs. Panics, with what is needed and what there is,
+ * when it is too little. */
+void memory_start(void);
+
 /* All in bytes. ram == managed + firmware + kernel + tables + metadata + lost. */
 struct memory_totals {
 	uint64_t ram;	   /* everything the map calls memory, what firmware keeps included, device windows not */

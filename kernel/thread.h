@@ -38,6 +38,3 @@ bool thread_wake_due(void);
 
 /* True in a thread that may block: not in the idle loop, at boot, in a handler, or with interrupts off. */
 bool thread_may_block(void);
-
-/* Names the thread whose stack lies right above this unmapped address; NULL: no guard page of a stack. Never blocks. */
-const char *thread_guard_owner(uint64_t address);

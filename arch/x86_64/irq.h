@@ -21,5 +21,8 @@ int irq_install_isa(unsigned isa, irq_fn *fn, void *arg);
 bool irq_save(void);
 void irq_restore(bool on);
 
+/* With interrupts off: turns them on and halts until one has been handled. */
+void irq_halt(void);
+
 /* The longest time that interrupts were off, in TSC ticks, without halting. */
 uint64_t irq_off_max_tsc(void);

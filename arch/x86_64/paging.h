@@ -32,6 +32,9 @@ static inline void *phys_to_virt(paddr_t paddr)
 typedef paddr_t paging_alloc_fn(void);
 void paging_set_alloc(paging_alloc_fn *alloc);
 
+/* One frame from there, for whatever is mapped by paging_map. */
+paddr_t paging_alloc_frame(void);
+
 /* Starts a new, empty address space, filled by paging_map and not in use yet. Returns 0, or -1: no memory. */
 int paging_begin(void);
 

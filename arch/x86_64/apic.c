@@ -1,0 +1,129 @@
+/* The local APIC (SDM volume 3, 11), through its memory window, and the 8259s put away.
+ */
+#include "arch/x86_64/apic.h"
+
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/clock.h"
+#include "arch/x86_64/irq_private.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/timer.h"
+#include "arch/x86_64/trap.h"
+#include "lib/bits.h"
+
+#define LAPIC_ID	    0x20u
+#define LAPIC_TPR	    0x80u
+#define LAPIC_EOI	    0xb0u
+#define LAPIC_SPURIOUS	    0xf0u
+#define LAPIC_LVT_TIMER	    0x320u
+#define LAPIC_LVT_LINT0	    0x350u
+#define LAPIC_LVT_LINT1	    0x360u
+#define LAPIC_LVT_ERROR	    0x370u
+#define LAPIC_TIMER_INITIAL 0x380u
+#define LAPIC_TIMER_CURRENT 0x390u
+#define LAPIC_TIMER_DIVIDE  0x3e0u
+
+#define LVT_MASKED   0x10000u
+#define LVT_NMI	     0x400u
+#define DIVIDE_BY_16 0x3u
+
+static volatile uint32_t *lapic;
+static uint64_t ticks_per_ns; /* in 2^-32 */
+
+static uint32_t lapic_read(unsigned reg)
+{
+	return lapic[reg / 4];
+}
+
+static void lapic_write(unsigned reg, uint32_t v)
+{
+	lapic[reg / 4] = v;
+}
+
+/* The 8259s get vectors that do no harm, since even masked ones raise spurious interrupts, and are masked. */
+static void pic_off(void)
+{
+	static const struct {
+		uint16_t port;
+		uint8_t value;
+	} steps[] = {
+		{0x20, 0x11},	    {0xa0, 0x11},	    /* initialise */
+		{0x21, VECTOR_PIC}, {0xa1, VECTOR_PIC + 8}, /* vectors */
+		{0x21, 4},	    {0xa1, 2},
+		{0x21, 1},	    {0xa1, 1},	  /* cascade, 8086 mode */
+		{0x21, 0xff},	    {0xa1, 0xff}, /* all masked */
+	};
+
+	for (unsigned i = 0; i < ARRAY_LEN(steps); i++)
+		outb(steps[i].port, steps[i].value);
+}
+
+int lapic_init(paddr_t paddr)
+{
+	if (!(cpuid(1).d & BIT(9)))
+		return -1;
+	lapic = mmio_map(paddr, FRAME_SIZE);
+	if (!lapic)
+		return -1;
+	pic_off();
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BIT(11));
+	lapic_write(LAPIC_TPR, 0);
+	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
+	lapic_write(LAPIC_LVT_LINT1, LVT_NMI);
+	lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
+	lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
+	lapic_write(LAPIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS); /* enabled */
+	lapic_write(LAPIC_EOI, 0);
+	return 0;
+}
+
+void lapic_eoi(void)
+{
+	lapic_write(LAPIC_EOI, 0);
+}
+
+uint32_t lapic_id(void)
+{
+	return lapic_read(LAPIC_ID) >> 24;
+}
+
+void lapic_timer_free_run(void)
+{
+	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+	lapic_write(LAPIC_TIMER_INITIAL, 0xffffffffu);
+}
+
+uint32_t lapic_timer_count(void)
+{
+	return lapic_read(LAPIC_TIMER_CURRENT);
+}
+
+static void timer_irq(void *fn)
+{
+	((void (*)(void))fn)();
+}
+
+void timer_init(void (*fn)(void))
+{
+	ticks_per_ns = (clock_lapic_hz() << 32) / 1000000000u;
+	lapic_write(LAPIC_TIMER_INITIAL, 0);
+	irq_set_vector(VECTOR_TIMER, timer_irq, (void *)fn);
+	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER); /* one-shot */
+}
+
+void timer_arm(uint64_t deadline_ns)
+{
+	uint64_t now = clock_ns();
+	uint32_t ticks = 1;
+
+	if (deadline_ns == UINT64_MAX) {
+		lapic_write(LAPIC_TIMER_INITIAL, 0);
+		return;
+	}
+	if (deadline_ns > now) {
+		/* One tick more, so that the deadline has passed when it fires. */
+		unsigned __int128 wanted = ((unsigned __int128)(deadline_ns - now) * ticks_per_ns >> 32) + 1;
+		ticks = wanted > UINT32_MAX ? UINT32_MAX : (uint32_t)wanted;
+	}
+	lapic_write(LAPIC_TIMER_INITIAL, ticks);
+}

@@ -1,0 +1,17 @@
+/* What the parts of the interrupt machinery share among themselves.
+ */
+#pragma once
+
+#include "arch/x86_64/irq.h"
+
+/* Called by trap_dispatch for every vector that is no exception. */
+void irq_dispatch(unsigned vector);
+
+/* Makes fn the handler of that vector. Returns 0, or -1: taken. */
+int irq_set_vector(unsigned vector, irq_fn *fn, void *arg);
+
+/* Acknowledges the interrupt in service. */
+void lapic_eoi(void);
+
+/* The boot CPU's id, for routing. */
+uint32_t lapic_id(void);

@@ -1,0 +1,184 @@
+/* Four-level page tables: SDM volume 3, 4.5.
+ *
+ * Tables are reached through the direct map: the loader's until paging_activate, then our own, which covers every frame
+ * that the allocation hook returns.
+ */
+#include "arch/x86_64/paging.h"
+
+#include <string.h>
+
+#include "arch/x86_64/asm.h"
+#include "lib/bits.h"
+
+#define PTE_PRESENT  BIT(0)
+#define PTE_WRITE    BIT(1)
+#define PTE_UNCACHED (BIT(3) | BIT(4)) /* PWT, PCD: entry 3 of the PAT, uncacheable since reset */
+#define PTE_LARGE    BIT(7)
+#define PTE_NX	     BIT(63)
+#define PTE_FRAME    0x000ffffffffff000ull
+#define ENTRIES	     512u
+
+#define CR0_WP	 BIT(16)
+#define CR4_PGE	 BIT(7)
+#define CR4_UMIP BIT(11)
+#define CR4_SMEP BIT(20)
+#define CR4_SMAP BIT(21)
+#define EFER_NXE BIT(11)
+
+static paging_alloc_fn *alloc_hook;
+static paddr_t root;
+static uint64_t table_frames;
+static uint64_t nx;	   /* PTE_NX where the CPU knows it */
+static unsigned level_max; /* of a mapping: 2 with 1 GiB pages, else 1 */
+static bool active;
+
+void paging_set_alloc(paging_alloc_fn *alloc)
+{
+	alloc_hook = alloc;
+}
+
+paddr_t paging_alloc_frame(void)
+{
+	return alloc_hook();
+}
+
+/* Bytes that one entry covers: level 0 is 4 KiB, 1 is 2 MiB, 2 is 1 GiB, 3 is 512 GiB. */
+static uint64_t entry_bytes(unsigned level)
+{
+	return 1ull << (FRAME_SHIFT + 9 * level);
+}
+
+static paddr_t new_table(void)
+{
+	paddr_t table = alloc_hook();
+
+	if (table) {
+		memset(phys_to_virt(table), 0, FRAME_SIZE);
+		table_frames++;
+	}
+	return table;
+}
+
+/* The entry for va at that level. With make, tables on the way are made. NULL: none, no memory, or a large page above. */
+static uint64_t *entry_at(uint64_t va, unsigned level, bool make)
+{
+	uint64_t *table = phys_to_virt(root);
+
+	for (unsigned l = 3;; l--) {
+		uint64_t *entry = &table[va / entry_bytes(l) % ENTRIES];
+
+		if (l == level)
+			return entry;
+		if (!(*entry & PTE_PRESENT)) {
+			paddr_t below = make ? new_table() : 0;
+
+			if (!below)
+				return NULL;
+			*entry = below | PTE_PRESENT | PTE_WRITE; /* the last level decides */
+		} else if (*entry & PTE_LARGE) {
+			return NULL;
+		}
+		table = phys_to_virt(*entry & PTE_FRAME);
+	}
+}
+
+int paging_begin(void)
+{
+	nx = cpuid(0x80000001).d & BIT(20) ? PTE_NX : 0;
+	level_max = cpuid(0x80000001).d & BIT(26) ? 2 : 1;
+	table_frames = 0;
+	root = new_table();
+	return root ? 0 : -1;
+}
+
+int paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned flags)
+{
+	uint64_t bits = PTE_PRESENT | (flags & PAGING_WRITE ? PTE_WRITE : 0) | (flags & PAGING_EXEC ? 0 : nx) |
+			(flags & PAGING_DEVICE ? PTE_UNCACHED : 0);
+
+	while (bytes) {
+		unsigned level = level_max;
+
+		while (level && (!is_aligned(va | paddr, entry_bytes(level)) || bytes < entry_bytes(level)))
+			level--;
+		uint64_t *entry = entry_at(va, level, true);
+		if (!entry || (*entry & PTE_PRESENT))
+			return -1;
+		*entry = paddr | bits | (level ? PTE_LARGE : 0);
+		va += entry_bytes(level);
+		paddr += entry_bytes(level);
+		bytes -= entry_bytes(level);
+	}
+	return 0;
+}
+
+paddr_t paging_unmap(uint64_t va)
+{
+	uint64_t *entry = entry_at(va, 0, false);
+
+	if (!entry || !(*entry & PTE_PRESENT))
+		return 0;
+	paddr_t paddr = *entry & PTE_FRAME;
+	*entry = 0;
+	invlpg(va);
+	return paddr;
+}
+
+bool paging_lookup(uint64_t va, paddr_t *paddr, unsigned *flags)
+{
+	if (!active)
+		return false;
+	for (unsigned level = 0; level <= level_max; level++) {
+		uint64_t *entry = entry_at(va, level, false);
+
+		if (!entry)
+			continue;
+		if (!(*entry & PTE_PRESENT))
+			return false;
+		*paddr = (*entry & PTE_FRAME & ~(entry_bytes(level) - 1)) + va % entry_bytes(level);
+		if (flags)
+			*flags = (*entry & PTE_WRITE ? PAGING_WRITE : 0) | (*entry & PTE_NX ? 0 : PAGING_EXEC) |
+				 (*entry & PTE_UNCACHED ? PAGING_DEVICE : 0);
+		return true;
+	}
+	return false;
+}
+
+void paging_activate(void)
+{
+	struct cpuid features = cpuid(7);
+	/* No page is global, so that loading CR3 forgets all that the loader and the firmware had mapped. */
+	uint64_t cr4 = read_cr4() & ~CR4_PGE;
+
+	if (nx)
+		wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+	write_cr4(cr4);
+	write_cr3(root);
+	write_cr0(read_cr0() | CR0_WP);
+	cr4 |= features.b & BIT(7) ? CR4_SMEP : 0;
+	cr4 |= features.b & BIT(20) ? CR4_SMAP : 0;
+	cr4 |= features.c & BIT(2) ? CR4_UMIP : 0;
+	write_cr4(cr4);
+	active = true;
+}
+
+uint64_t paging_tables_bound(uint64_t bytes)
+{
+	uint64_t tables = 2; /* for the 4 KiB pages at either end */
+
+	for (unsigned level = 2; level <= 3; level++)
+		tables += bytes / entry_bytes(level) + 2;
+	return tables;
+}
+
+uint64_t paging_table_frames(void)
+{
+	return table_frames;
+}
+
+paddr_t paging_paddr_limit(void)
+{
+	unsigned bits = cpuid(0x80000008).a & 0xff;
+
+	return BIT(bits < 32 || bits > 52 ? 36 : bits);
+}

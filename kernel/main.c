@@ -1,0 +1,160 @@
+/* The boot order: from the loader's jump to the prompt.
+ */
+#include <string.h>
+
+#include "arch/x86_64/apic.h"
+#include "arch/x86_64/asm.h"
+#include "arch/x86_64/clock.h"
+#include "arch/x86_64/irq.h"
+#include "arch/x86_64/paging.h"
+#include "arch/x86_64/trap.h"
+#include "arch/x86_64/upcall.h"
+#include "drivers/drivers.h"
+#include "kernel/acpi.h"
+#include "kernel/console.h"
+#include "kernel/fw_cfg.h"
+#include "kernel/idle.h"
+#include "kernel/knob.h"
+#include "kernel/log.h"
+#include "kernel/memory.h"
+#include "kernel/newlib.h"
+#include "kernel/panic.h"
+#include "kernel/sched.h"
+#include "kernel/thread.h"
+#include "kernel/tty.h"
+#include "kernel/version.h"
+#include "lib/table.h"
+#include "mm/mm.h"
+#include "mm/report.h"
+
+#define CMDLINE_BYTES	4096u
+#define IOAPIC_PC_PADDR 0xfec00000u /* where a PC without a MADT has it */
+
+static uint64_t boot_ms;
+STAT(boot_ms, "boot.ms", "ms", "from the loader's start to the prompt", &boot_ms);
+
+static uint64_t irq_off_max_ns(void)
+{
+	return clock_tsc_to_ns(irq_off_max_tsc());
+}
+
+STAT_GET(irq_off_max, "irq.off_max_ns", "ns", "longest time with interrupts off", irq_off_max_ns);
+
+static char cmdline[CMDLINE_BYTES];
+static struct thread *reporter;
+
+static void say_version(void)
+{
+	static const char text[] = "Nought " NOUGHT_VERSION " (" __VERSION__ ")\n";
+
+	tty_write(text, sizeof text - 1);
+}
+
+/* The host's command line if it gives one, even an empty one, else the loader's. */
+static void read_cmdline(const struct boot_info *info)
+{
+	int64_t size = fw_cfg_size("opt/nought/cmdline");
+
+	if (size >= 0) {
+		int64_t got = fw_cfg_read("opt/nought/cmdline", cmdline, sizeof cmdline - 1);
+
+		if (size >= (int64_t)sizeof cmdline)
+			log_printf("command line: %ld bytes, only the first %u are read", (long)size,
+				   CMDLINE_BYTES - 1);
+		cmdline[got < 0 ? 0 : got] = '\0';
+	} else if (info->cmdline) {
+		strlcpy(cmdline, phys_to_virt(info->cmdline), sizeof cmdline);
+	}
+}
+
+static void start_clock(uint64_t entry_tsc)
+{
+	const struct acpi_info *acpi = acpi_info();
+	const char *reference;
+
+	if (lapic_init(acpi->lapic) < 0)
+		panic("boot: no local APIC at 0x%lx, which the timer needs", acpi->lapic);
+	reference = clock_init(acpi->pm_timer_port, acpi->pm_timer_bits, entry_tsc);
+	if (reference)
+		log_printf("clock: TSC %lu kHz, APIC timer %lu kHz, by the %s", clock_tsc_hz() / 1000,
+			   clock_lapic_hz() / 1000, reference);
+	else
+		log_printf("clock: neither the ACPI PM timer nor the PIT counts, a TSC of 1 GHz is assumed");
+}
+
+static void start_interrupts(void)
+{
+	const struct acpi_info *acpi = acpi_info();
+
+	if (!acpi->ioapic_count && ioapic_add(IOAPIC_PC_PADDR, 0) < 0)
+		log_printf("interrupts: the IOAPIC at 0x%x can't be used", IOAPIC_PC_PADDR);
+	for (unsigned i = 0; i < acpi->ioapic_count; i++)
+		if (ioapic_add(acpi->ioapic[i].paddr, acpi->ioapic[i].gsi_base) < 0)
+			log_printf("interrupts: the IOAPIC at 0x%lx can't be used", acpi->ioapic[i].paddr);
+	for (unsigned irq = 0; irq < ACPI_ISA; irq++)
+		if (acpi->isa[irq].set)
+			irq_isa_override(irq, acpi->isa[irq].gsi, acpi->isa[irq].level, acpi->isa[irq].low);
+	sched_init();
+	tty_start();
+	irq_restore(true);
+}
+
+/* Carries free memory's news to the host, as mm/report's policy wants it. */
+static void report_run(void *unused)
+{
+	(void)unused;
+	for (;;)
+		thread_block_until(report_step(&mm_system));
+}
+
+static void wake_reporter(struct mm *mm)
+{
+	(void)mm;
+	thread_wake(reporter);
+}
+
+static struct thread *start_thread(const char *name, void (*run)(void *))
+{
+	struct thread *t = thread_create(name, run, NULL);
+
+	if (!t)
+		panic("boot: no memory for the stack of thread %s", name);
+	return t;
+}
+
+/* The console's thread: devices first, since bringing them up may wait. */
+static void console_thread(void *unused)
+{
+	const struct acpi_info *acpi = acpi_info();
+	struct pci_ecam ecam = {.base = acpi->ecam, .bus_first = acpi->bus_first, .bus_last = acpi->bus_last};
+
+	drivers_start(&mm_system, &ecam, ecam.base ? 1 : 0);
+	boot_ms = clock_ns() / 1000000;
+	log_printf("boot: up after %lu ms", boot_ms);
+	console_run(unused);
+}
+
+_Noreturn void kernel_main(const struct boot_info *info)
+{
+	trap_init();
+	tty_init();
+	say_version();
+	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION)
+		panic("boot: the loader's information is not of version %u", BOOT_INFO_VERSION);
+	read_cmdline(info);
+	uint64_t entry_tsc = info->entry_tsc;
+	paddr_t rsdp = info->rsdp;
+	memory_map(info);
+
+	acpi_init(rsdp);
+	start_clock(entry_tsc);
+	knob_cmdline(cmdline);
+	memory_start(); /* from here on info is gone */
+	newlib_init();
+	start_interrupts();
+
+	reporter = start_thread("report", report_run);
+	report_wake_hook = wake_reporter;
+	start_thread("console", console_thread);
+	idle_run();
+}

@@ -1,0 +1,210 @@
+/* Cleans the firmware's memory map by asking, run by run, which is the strictest kind that any entry claims.
+ *
+ * That is quadratic in the number of entries (about 130 under OVMF), and in return needs no scratch memory, no sort and
+ * no special case for any way in which two entries can overlap.
+ */
+#include "kernel/memmap.h"
+
+#include <string.h>
+
+#include "lib/bits.h"
+
+/* UEFI specification 2.10, section 7.2.3. */
+#define EFI_MEMORY_WB 0x8ull
+#define EFI_PAGE_BITS 12u
+
+static const char *const kind_names[MEMMAP_KINDS] = {
+	[MEMMAP_NONE] = "none",		[MEMMAP_FREE] = "free",		[MEMMAP_BOOT] = "boot",
+	[MEMMAP_ACPI] = "acpi",		[MEMMAP_FIRMWARE] = "firmware", [MEMMAP_DEVICE] = "device",
+	[MEMMAP_LOST] = "lost",		[MEMMAP_KERNEL] = "kernel",	[MEMMAP_TABLES] = "tables",
+	[MEMMAP_METADATA] = "metadata",
+};
+
+const char *memmap_kind_name(enum memmap_kind kind)
+{
+	return kind_names[kind];
+}
+
+static enum memmap_kind kind_of(const struct boot_range *in)
+{
+	switch (in->type) {
+	case 1: /* EfiLoaderCode */
+	case 2: /* EfiLoaderData */
+	case 3: /* EfiBootServicesCode */
+	case 4: /* EfiBootServicesData */
+		return MEMMAP_BOOT;
+	case 5:	 /* EfiRuntimeServicesCode */
+	case 6:	 /* EfiRuntimeServicesData */
+	case 8:	 /* EfiUnusableMemory: RAM with errors */
+	case 10: /* EfiACPIMemoryNVS */
+	case 13: /* EfiPalCode */
+		return MEMMAP_FIRMWARE;
+	case 7: /* EfiConventionalMemory */
+		return MEMMAP_FREE;
+	case 9: /* EfiACPIReclaimMemory */
+		return MEMMAP_ACPI;
+	case 0: /* EfiReservedMemoryType: RAM if it could be cached, else a window such as ECAM's */
+		return (in->attributes & EFI_MEMORY_WB) ? MEMMAP_FIRMWARE : MEMMAP_DEVICE;
+	default:
+		return MEMMAP_DEVICE;
+	}
+}
+
+/* One entry in frames; false: nothing in it counts. why gets the complaint, if there is one. Usable memory shrinks to
+ * whole frames below the limit; what is not usable grows to whole frames, and to the end of the address space when it
+ * wraps round. */
+static bool normalise(const struct boot_range *in, pfn_t limit, struct memmap_range *out, const char **why)
+{
+	enum memmap_kind kind = kind_of(in);
+	bool usable = kind <= MEMMAP_ACPI;
+	uint64_t space = ~0ull >> EFI_PAGE_BITS; /* frames that 64 bits can address, less one */
+
+	*why = NULL;
+	if (in->pages == 0) {
+		*why = "empty";
+		return false;
+	}
+	pfn_t first = in->paddr >> EFI_PAGE_BITS;
+	bool ragged = !is_aligned(in->paddr, FRAME_SIZE);
+	bool wraps = in->pages > space - first;
+	if (wraps && usable) {
+		*why = "wraps round";
+		return false;
+	}
+	pfn_t start = first + (usable && ragged ? 1 : 0);
+	pfn_t end = wraps ? space : first + in->pages + (!usable && ragged ? 1 : 0);
+	if (ragged)
+		*why = "not aligned to 4 KiB";
+	if (wraps)
+		*why = "wraps round";
+	if (usable && end > limit)
+		*why = "beyond what can be addressed";
+	if (end > limit)
+		end = limit;
+	if (start >= end)
+		return false;
+	*out = (struct memmap_range){start, end, kind};
+	return true;
+}
+
+/* Adds a run after all others; false when the table is full. */
+static bool append(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind kind)
+{
+	struct memmap_range *last = m->count ? &m->range[m->count - 1] : NULL;
+
+	if (last && last->end == start && last->kind == kind) {
+		last->end = end;
+		return true;
+	}
+	if (m->count == MEMMAP_MAX)
+		return false;
+	m->range[m->count++] = (struct memmap_range){start, end, kind};
+	return true;
+}
+
+void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, pfn_t limit, memmap_say_fn *say)
+{
+	const unsigned complaints_max = 16;
+	unsigned complaints = 0;
+
+	m->count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct memmap_range r;
+		const char *why;
+
+		normalise(&in[i], limit, &r, &why);
+		if (why && complaints++ < complaints_max)
+			say("memory map: entry %lu, type %u at 0x%lx, 0x%lx pages: %s", (unsigned long)i,
+			    (unsigned)in[i].type, (unsigned long)in[i].paddr, (unsigned long)in[i].pages, why);
+	}
+	if (complaints > complaints_max)
+		say("memory map: %u more odd entries", complaints - complaints_max);
+
+	bool full = false;
+	pfn_t next;
+	for (pfn_t at = 0; at < limit; at = next) {
+		enum memmap_kind kind = MEMMAP_NONE;
+
+		next = limit;
+		for (size_t i = 0; i < count; i++) {
+			struct memmap_range r;
+			const char *why;
+
+			if (!normalise(&in[i], limit, &r, &why) || r.end <= at)
+				continue;
+			if (r.start > at) {
+				next = r.start < next ? r.start : next;
+				continue;
+			}
+			next = r.end < next ? r.end : next;
+			kind = r.kind > kind ? r.kind : kind;
+		}
+		if (kind != MEMMAP_NONE && !append(m, at, next, kind))
+			full = true; /* a frame in no run is never used: safe, but a loss */
+	}
+	if (full)
+		say("memory map: more than %u ranges, some memory is left out", MEMMAP_MAX);
+}
+
+int memmap_set(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind kind)
+{
+	/* At most two runs more than before: the new one and the rest of one that it cuts in two. */
+	if (start >= end || m->count + 2 > MEMMAP_MAX)
+		return -1;
+
+	struct memmap out = {.count = 0};
+	bool placed = kind == MEMMAP_NONE;
+	for (size_t i = 0; i < m->count; i++) {
+		struct memmap_range r = m->range[i];
+
+		if (r.start < start)
+			append(&out, r.start, r.end < start ? r.end : start, r.kind);
+		if (!placed && r.end > start) {
+			append(&out, start, end, kind);
+			placed = true;
+		}
+		if (r.end > end)
+			append(&out, r.start > end ? r.start : end, r.end, r.kind);
+	}
+	if (!placed)
+		append(&out, start, end, kind);
+	*m = out;
+	return 0;
+}
+
+pfn_t memmap_find(const struct memmap *m, uint64_t frames, pfn_t below)
+{
+	pfn_t best = MEMMAP_NO_ROOM;
+	uint64_t best_frames = ~0ull;
+
+	for (size_t i = 0; i < m->count; i++) {
+		const struct memmap_range *r = &m->range[i];
+		pfn_t end = r->end < below ? r->end : below;
+
+		if (r->kind != MEMMAP_FREE || end <= r->start || end - r->start < frames)
+			continue;
+		if (end - r->start <= best_frames) {
+			best_frames = end - r->start;
+			best = end - frames;
+		}
+	}
+	return best;
+}
+
+uint64_t memmap_frames(const struct memmap *m, enum memmap_kind kind)
+{
+	uint64_t frames = 0;
+
+	for (size_t i = 0; i < m->count; i++)
+		if (m->range[i].kind == kind)
+			frames += m->range[i].end - m->range[i].start;
+	return frames;
+}
+
+enum memmap_kind memmap_at(const struct memmap *m, pfn_t pfn)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (m->range[i].start <= pfn && pfn < m->range[i].end)
+			return m->range[i].kind;
+	return MEMMAP_NONE;
+}

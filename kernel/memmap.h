@@ -1,0 +1,64 @@
+/* The memory map made trustworthy: from whatever the firmware says to sorted runs of frames that don't overlap.
+ *
+ * Pure: no hardware, no allocation, no log of its own. Each frame ends up with the strictest kind that any entry gives
+ * it, so a wrong map can cost memory but can't hand out a frame that somebody else uses. Frames that no entry speaks of
+ * are in no run.
+ */
+#pragma once
+
+#include "boot/boot_info.h"
+#include "lib/types.h"
+
+/* From the weakest to the strictest. */
+enum memmap_kind {
+	MEMMAP_NONE,
+	MEMMAP_FREE,	 /* conventional: nobody's */
+	MEMMAP_BOOT,	 /* the loader's and boot services': ours, once we have stopped using it */
+	MEMMAP_ACPI,	 /* ACPI tables: ours, once they have been read */
+	MEMMAP_FIRMWARE, /* RAM that the firmware keeps */
+	MEMMAP_DEVICE,	 /* not RAM, or not known to be */
+	/* what the kernel itself takes, by memmap_set */
+	MEMMAP_LOST,
+	MEMMAP_KERNEL,
+	MEMMAP_TABLES,
+	MEMMAP_METADATA,
+	MEMMAP_KINDS,
+};
+
+const char *memmap_kind_name(enum memmap_kind kind);
+
+/* Frames start <= pfn < end. */
+struct memmap_range {
+	pfn_t start;
+	pfn_t end;
+	enum memmap_kind kind;
+};
+
+#define MEMMAP_MAX 256u
+
+/* Sorted by start, no two overlap, neighbours that touch differ in kind. */
+struct memmap {
+	struct memmap_range range[MEMMAP_MAX];
+	size_t count;
+};
+
+typedef void memmap_say_fn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Builds the map. Entries may be in any order, overlap, be empty, unaligned, wrap round or be absurd: what can't be is
+ * told to say, one line each (the first 16), and refused. Memory from limit on is refused as well. Costs count^2. */
+void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, pfn_t limit, memmap_say_fn *say);
+
+/* Makes start <= pfn < end that kind, whatever it was; MEMMAP_NONE takes it out. Returns 0, or -1 with the map as it
+ * was: too many ranges, or an empty one. */
+int memmap_set(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind kind);
+
+/* Finds room in FREE memory: the top of the smallest range that has it, so that large blocks stay whole; the highest of
+ * several. Looks below the frame number below only. MEMMAP_NO_ROOM: there is none. */
+#define MEMMAP_NO_ROOM (~(pfn_t)0)
+pfn_t memmap_find(const struct memmap *m, uint64_t frames, pfn_t below);
+
+/* Frames of that kind, all told. */
+uint64_t memmap_frames(const struct memmap *m, enum memmap_kind kind);
+
+/* The kind of one frame. */
+enum memmap_kind memmap_at(const struct memmap *m, pfn_t pfn);

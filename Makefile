@@ -129,7 +129,7 @@ test: all $(O)/host/unit
 	@scripts/test $(O)
 
 bench: all $(O)/host/bench
-	@$(PYTHON) scripts/bench
+	@scripts/bench
 
 format:
 	$(Q)clang-format -i $(C_FILES)

@@ -153,9 +153,9 @@ static int submit(struct report_sink *sink, const struct report_range *ranges, u
 	uint64_t total = 0;
 	int added;
 
-	ASSERT(count >= 1 && count <= sink->capacity);
 	if (b->state != BALLOON_LIVE || b->reporting.q.broken)
 		return -1;
+	ASSERT(count >= 1 && count <= sink->capacity);
 	while (slot < sink->in_flight_max && b->requests[slot].chains)
 		slot++;
 	ASSERT(slot < sink->in_flight_max);

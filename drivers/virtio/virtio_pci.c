@@ -47,7 +47,6 @@
 
 #define NOTIFY_BYTES	    2u /* a notification is a 16-bit write of the queue's index */
 #define CONFIG_TRIES	    16u
-#define BARS		    6u
 #define DEVICE_CONFIG_BYTES 0x1000u /* as much of a device's own configuration as is mapped */
 
 /* One structure as its capability places it, checked against its BAR. */
@@ -94,7 +93,7 @@ static int cap_read(const struct pci_function *f, unsigned at, struct structures
 	index = pci_read8(f, at + CAP_BAR);
 	offset = pci_read32(f, at + CAP_OFFSET);
 	bytes = pci_read32(f, at + CAP_BYTES);
-	if (index >= BARS || pci_bar(f, index, &bar))
+	if (pci_bar(f, index, &bar))
 		return -1;
 	if (bytes == 0 || (uint64_t)offset + bytes > bar.bytes)
 		return -1;

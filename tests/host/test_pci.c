@@ -1,0 +1,228 @@
+/* The PCI scan, BARs and capability lists, over configuration spaces that a device could invent. */
+#include <string.h>
+
+#include "drivers/pci.h"
+#include "host.h"
+#include "host_mmio.h"
+#include "lib/bits.h"
+#include "tests/unit/test.h"
+#include "virtio_device.h"
+
+static struct virtio_device bus;
+
+static struct pci_function found[32];
+static unsigned found_count;
+
+static bool collect(const struct pci_function *f, void *arg)
+{
+	const unsigned *stop_after = arg;
+
+	if (found_count < ARRAY_LEN(found))
+		found[found_count] = *f;
+	found_count++;
+	return !stop_after || found_count < *stop_after;
+}
+
+static unsigned scan(void)
+{
+	struct pci_ecam ecam = virtio_device_ecam();
+
+	found_count = 0;
+	return pci_scan(&ecam, collect, NULL);
+}
+
+static void plug(void)
+{
+	bus = (struct virtio_device){0};
+	virtio_device_plug(&bus);
+}
+
+static struct device_function *bridge(uint8_t on, uint8_t device, uint8_t secondary)
+{
+	struct device_function *f = virtio_device_function(&bus, on, device, 0, 0x1b36, 0x000c);
+
+	f->config[0x0e] = 1;
+	f->config[0x19] = secondary;
+	return f;
+}
+
+TEST(pci, scan_finds_every_function_once)
+{
+	plug();
+	virtio_device_function(&bus, 0, 31, 0, 0x1234, 1)->config[0x0e] = 0x80;
+	virtio_device_function(&bus, 0, 31, 5, 0x1234, 2);
+	virtio_device_function(&bus, 0, 30, 0, 0x1234, 3); /* one function, whatever answers beside it */
+	virtio_device_function(&bus, 0, 30, 1, 0x1234, 4);
+	virtio_device_function(&bus, 0, 29, 2, 0x1234, 5); /* no function 0: no device */
+	CHECK_EQ(scan(), 5);
+	CHECK_EQ(found[1].vendor_id, 0x1af4);
+	CHECK_EQ(found[1].device, 3);
+	CHECK_EQ(found[2].device_id, 3);
+	CHECK_EQ(found[3].device_id, 1);
+	CHECK_EQ(found[4].device_id, 2);
+	CHECK_EQ(found[4].function, 5);
+}
+
+TEST(pci, scan_stops_when_told)
+{
+	struct pci_ecam ecam = virtio_device_ecam();
+	unsigned stop_after = 1;
+
+	plug();
+	found_count = 0;
+	CHECK_EQ(pci_scan(&ecam, collect, &stop_after), 1);
+}
+
+TEST(pci, bridges_are_followed_and_cannot_make_it_run_in_circles)
+{
+	plug();
+	bridge(0, 4, 1);
+	bridge(0, 5, 1);	    /* names a bus that is known */
+	bridge(0, 6, 0);	    /* names its own, or was never set up */
+	bridge(0, 7, DEVICE_BUSES); /* outside of the window */
+	bridge(1, 0, 2);
+	bridge(2, 0, 1); /* back up */
+	CHECK_EQ(scan(), 8);
+	CHECK_EQ(found[7].bus, 2);
+}
+
+TEST(pci, window_of_one_bus)
+{
+	struct pci_ecam ecam = virtio_device_ecam();
+
+	plug();
+	ecam.bus_first = ecam.bus_last = 2;
+	virtio_device_function(&bus, 2, 0, 0, 0x1234, 1);
+	bridge(2, 1, 3);
+	bridge(2, 2, 1);
+	virtio_device_function(&bus, 3, 0, 0, 0x1234, 2);
+	virtio_device_function(&bus, 1, 0, 0, 0x1234, 3);
+	found_count = 0;
+	CHECK_EQ(pci_scan(&ecam, collect, NULL), 3);
+	CHECK_EQ(found[0].bus, 2);
+	CHECK_EQ(found[0].device_id, 1);
+}
+
+TEST(pci, bus_that_cannot_be_mapped_is_left_out)
+{
+	plug();
+	host_mmio_fail(1, 1);
+	CHECK_EQ(scan(), 0);
+	CHECK(host_log_has("can't be mapped"));
+}
+
+TEST(pci, empty_bus)
+{
+	host_mmio_reset();
+	CHECK_EQ(scan(), 0);
+}
+
+static struct pci_function *last(void)
+{
+	struct pci_ecam ecam = virtio_device_ecam();
+
+	found_count = 0;
+	pci_scan(&ecam, collect, NULL);
+	return &found[found_count - 1];
+}
+
+static void bar_set(struct device_function *f, unsigned index, uint64_t value, uint64_t bytes, bool wide)
+{
+	memcpy(f->config + 0x10 + 4 * index, &value, wide ? 8 : 4);
+	f->bar_bytes[index] = bytes;
+}
+
+TEST(pci, bars_are_sized_and_put_back)
+{
+	struct device_function *f;
+	struct pci_function *p;
+	struct pci_bar bar;
+	uint8_t before[DEVICE_CONFIG_BYTES];
+
+	plug();
+	bus.police = true;
+	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
+	bar_set(f, 0, 0xc0000008, 64 * KIB, false); /* prefetchable */
+	bar_set(f, 1, 0x1234000000000cull & ~0xfffffull, 0, false);
+	bar_set(f, 2, 0x800000000004ull, 8 * GIB, true);
+	bar_set(f, 4, 0xe001, 32, false); /* I/O */
+	bar_set(f, 5, 0xd0000004, 4096, false);
+	f->config[4] = 7;
+	memcpy(before, f->config, sizeof before);
+	p = last();
+	CHECK_EQ(pci_bar(p, 0, &bar), 0);
+	CHECK_EQ(bar.base, 0xc0000000);
+	CHECK_EQ(bar.bytes, 64 * KIB);
+	CHECK_EQ(pci_bar(p, 2, &bar), 0);
+	CHECK_EQ(bar.base, 0x800000000000ull);
+	CHECK_EQ(bar.bytes, 8 * GIB);
+	CHECK_EQ(pci_bar(p, 1, &bar), -1); /* no such */
+	CHECK_EQ(pci_bar(p, 4, &bar), -1); /* I/O */
+	CHECK_EQ(pci_bar(p, 5, &bar), -1); /* 64 bits wide, and no BAR 6 for the other half */
+	CHECK_EQ(pci_bar(p, 6, &bar), -1);
+	CHECK(memcmp(before, f->config, sizeof before) == 0);
+	f->config[0x0e] = 1; /* a bridge has other things there */
+	CHECK_EQ(pci_bar(p, 0, &bar), -1);
+}
+
+TEST(pci, bars_that_make_no_sense_are_refused)
+{
+	struct device_function *f;
+	struct pci_bar bar;
+
+	plug();
+	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
+	bar_set(f, 0, 0, 4096, false); /* unassigned */
+	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
+	bar_set(f, 0, 0xc0001000, 64 * KIB, false); /* not aligned to its size */
+	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
+	bar_set(f, 0, 0xc0000002, 4096, false); /* a reserved type */
+	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
+	bus.lie = LIE_BAR_SIZE;
+	bar_set(f, 0, 0xc0000000, 64 * KIB, false);
+	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
+}
+
+TEST(pci, capabilities_end_where_the_list_does)
+{
+	struct device_function *f;
+	struct pci_cap_walk walk;
+	uint8_t id;
+
+	plug();
+	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
+	f->config[0x34] = 0x40;
+	f->config[0x40] = 9;
+	pci_cap_begin(&walk, last());
+	CHECK_EQ(pci_cap_next(&walk, &id), 0); /* the status register says that there is no list */
+	f->config[6] = 0x10;
+	f->config[0x41] = 0xfe; /* the two lowest bits don't count */
+	f->config[0xfc] = 5;
+	f->config[0xfd] = 0x3c; /* into the header */
+	pci_cap_begin(&walk, last());
+	CHECK_EQ(pci_cap_next(&walk, &id), 0x40);
+	CHECK_EQ(id, 9);
+	CHECK_EQ(pci_cap_next(&walk, &id), 0xfc);
+	CHECK_EQ(id, 5);
+	CHECK_EQ(pci_cap_next(&walk, &id), 0);
+}
+
+TEST(pci, capabilities_in_a_circle_end)
+{
+	struct device_function *f;
+	struct pci_cap_walk walk;
+	unsigned count = 0;
+	uint8_t id;
+
+	plug();
+	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
+	f->config[6] = 0x10;
+	f->config[0x34] = 0x40;
+	f->config[0x41] = 0x50;
+	f->config[0x51] = 0x40;
+	pci_cap_begin(&walk, last());
+	while (pci_cap_next(&walk, &id))
+		count++;
+	CHECK_EQ(count, 48);
+	CHECK(host_log_has("circle"));
+}

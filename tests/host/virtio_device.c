@@ -497,7 +497,7 @@ static void caps(const struct virtio_device *d, struct device_function *f)
 {
 	unsigned length = d->lie == LIE_CAP_SHORT ? 15 : 16;
 	unsigned bar = d->lie == LIE_CAP_BAR ? 6 : d->lie == LIE_CAP_BAR_IO ? 0 : 4;
-	uint32_t offset = d->lie == LIE_CAP_OFFSET ? 0xfffff000u : d->lie == LIE_CAP_MISALIGNED ? 2 : AT_COMMON;
+	uint32_t offset = d->lie == LIE_CAP_OFFSET ? 0xfffff800u : d->lie == LIE_CAP_MISALIGNED ? 2 : AT_COMMON;
 
 	f->config[6] |= 0x10;
 	f->config[0x34] = d->lie == LIE_CAP_LOW ? 0x10 : CAP_PCI_CFG;

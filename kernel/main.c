@@ -45,7 +45,7 @@ static struct thread *reporter;
 
 static void say_version(void)
 {
-	static const char text[] = "Nought " NOUGHT_VERSION " (" __VERSION__ ")\n";
+	static const char text[] = "Nought " NOUGHT_VERSION "\n";
 
 	tty_write(text, sizeof text - 1);
 }

@@ -96,7 +96,7 @@ static bool measure(const struct reference *r)
 	/* Stopped for so long that the reference may have wrapped (a PIT wraps after 55 ms), or it jumps about. */
 	if (counted < wanted || counted > r->mask / 8 * 7)
 		return false;
-	tsc_hz = (uint64_t)((unsigned __int128)(to.tsc - from.tsc) * r->hz / counted);
+	tsc_hz = (to.tsc - from.tsc) * r->hz / counted; /* no overflow: at most some TICKS_LOST by 2^22 */
 	lapic_hz = (uint64_t)(from.lapic - to.lapic) * r->hz / counted;
 	return tsc_hz > 1000000 && lapic_hz > 1000; /* slower than that is no clock */
 }
@@ -124,7 +124,7 @@ const char *clock_init(uint16_t port, unsigned pm_bits, uint64_t epoch_tsc)
 	uint64_t now = rdtsc();
 	/* The loader's word, unless it can't be: from the future, or more than an hour ago. */
 	epoch = epoch_tsc > now || now - epoch_tsc > 3600 * tsc_hz ? now : epoch_tsc;
-	ns_per_tick = (uint64_t)(((unsigned __int128)NS_PER_S << 32) / tsc_hz);
+	ns_per_tick = (NS_PER_S << 32) / tsc_hz;
 	return name;
 }
 

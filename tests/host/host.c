@@ -1,6 +1,8 @@
 /* The machine under mm/ on the host: one sparse mapping for all frames, a clock, a log, counters. */
 #include "host.h"
 
+#include "lib/assert.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,9 +60,15 @@ void host_reset(void)
 	host_log_clear();
 }
 
+/* Counters take additions from several threads: a test may run another CPU in one. */
+static void count(uint64_t *counter, uint64_t n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
 static void port_call(const char *what, pfn_t pfn, size_t frames)
 {
-	host_counts.calls++;
+	count(&host_counts.calls, 1);
 	if (host_hook)
 		host_hook(what, pfn, frames);
 }
@@ -71,7 +79,7 @@ static void zero(pfn_t pfn, size_t frames)
 		mm_port_panic("host: zeroing of %zu frames at pfn %llu, beyond memory", frames,
 			      (unsigned long long)pfn);
 	if (host_lock_watch && mm_port_lock_held(host_lock_watch))
-		host_counts.zero_calls_locked++;
+		count(&host_counts.zero_calls_locked, 1);
 	memset(mm_port_frame(pfn), 0, frames << FRAME_SHIFT);
 	for (size_t i = 0; i < frames; i++)
 		zeroed[pfn + i]++;
@@ -79,37 +87,37 @@ static void zero(pfn_t pfn, size_t frames)
 
 void mm_port_zero_cold(pfn_t pfn, size_t frames)
 {
-	host_counts.zero_cold_calls++;
-	host_counts.zero_cold_frames += frames;
+	count(&host_counts.zero_cold_calls, 1);
+	count(&host_counts.zero_cold_frames, frames);
 	port_call("cold", pfn, frames);
 	zero(pfn, frames);
 }
 
 void mm_port_zero_hot(pfn_t pfn, size_t frames)
 {
-	host_counts.zero_hot_calls++;
-	host_counts.zero_hot_frames += frames;
+	count(&host_counts.zero_hot_calls, 1);
+	count(&host_counts.zero_hot_frames, frames);
 	port_call("hot", pfn, frames);
 	zero(pfn, frames);
 }
 
 void mm_port_zero_fence(void)
 {
-	host_counts.fences++;
+	count(&host_counts.fences, 1);
 	port_call("fence", 0, 0);
 }
 
 void mm_port_relax(void)
 {
-	host_counts.relaxes++;
+	count(&host_counts.relaxes, 1);
 	if (time_driven)
-		time_ns += 1000;
+		count(&time_ns, 1000);
 	port_call("relax", 0, 0);
 }
 
 bool mm_port_should_yield(void)
 {
-	host_counts.yields++;
+	count(&host_counts.yields, 1);
 	port_call("yield", 0, 0);
 	return host_should_yield && host_should_yield();
 }
@@ -119,7 +127,7 @@ uint64_t mm_port_now_ns(void)
 	struct timespec now;
 
 	if (time_driven)
-		return time_ns;
+		return __atomic_load_n(&time_ns, __ATOMIC_RELAXED);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
@@ -132,7 +140,7 @@ void host_time_set(uint64_t ns)
 
 void host_time_advance(uint64_t ns)
 {
-	time_ns += ns;
+	count(&time_ns, ns);
 }
 
 void host_time_real(void)
@@ -216,4 +224,9 @@ void mm_port_panic(const char *fmt, ...)
 		host_panic(message);
 	fprintf(stderr, "panic: %s\n", message);
 	abort();
+}
+
+void assert_failed(const char *file, int line, const char *cond)
+{
+	mm_port_panic("%s:%d: %s does not hold", file, line, cond);
 }

@@ -92,6 +92,7 @@ struct mm *fixture_mm_ranges(size_t span, const struct mm_range *ranges, size_t 
 		test_port_fail(__FILE__, __LINE__, "this machine has no free block of order %u for the test", order);
 	fixture.order = order;
 	fixture.has_block = true;
+	fixture_fill(fixture.base, span, FIXTURE_JUNK);
 	moved = fixture_bytes(count * sizeof *moved);
 	for (size_t i = 0; i < count; i++) {
 		moved[i] = ranges[i];
@@ -144,6 +145,15 @@ void fixture_knob_word(const char *name, const char *word)
 		i++;
 	CHECK(row->choices[i]);
 	fixture_knob(name, i);
+}
+
+uint64_t fixture_stat(const char *name)
+{
+	TABLE_FOR_EACH (stat, struct stat_row, row) {
+		if (strcmp(row->name, name) == 0)
+			return row->get ? row->get() : *row->value;
+	}
+	test_port_fail(__FILE__, __LINE__, "there is no counter %s", name);
 }
 
 void fixture_quiet(void)
@@ -211,10 +221,30 @@ void fixture_zero_all(struct mm *mm)
 void fixture_dirty(struct mm *mm, pfn_t pfn, size_t frames)
 {
 	CHECK_EQ(mm_take_range(mm, pfn, frames), 0);
+	fixture_fill(pfn, frames, FIXTURE_JUNK);
 	for (size_t i = 0; i < frames; i++)
 		mm_free(mm, pfn + i, 0);
 	mm_drain(mm);
 	CHECK_EQ(fixture_count(mm, pfn, frames, MM_STATE_DIRTY), frames);
+}
+
+const char *fixture_number(char *text, uint64_t value, unsigned base)
+{
+	char digits[24];
+	size_t n = 0, at = 0;
+
+	do {
+		digits[n++] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	if (base == 16) {
+		text[at++] = '0';
+		text[at++] = 'x';
+	}
+	while (n)
+		text[at++] = digits[--n];
+	text[at] = 0;
+	return text;
 }
 
 uint64_t fixture_random(uint64_t *state, uint64_t limit)

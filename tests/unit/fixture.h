@@ -8,9 +8,13 @@
 
 #include "lib/types.h"
 #include "mm/mm.h"
+#include "port/mm_port.h"
 #include "tests/unit/test.h"
 
 struct zero_ledger;
+
+/* What the fixture's memory is full of before mm_init, and what fixture_dirty leaves where the allocator doesn't fill. */
+#define FIXTURE_JUNK 0xb6
 
 /* An allocator over frames frames in one run, whose first is aligned to all of them (rounded up to a power of two).
  * A machine too small for it ends the test as failed. */
@@ -19,7 +23,7 @@ struct mm *fixture_mm(size_t frames, enum mm_fresh fresh);
 /* An allocator over several runs; start and end count from the fixture's base, span is at least the largest end. */
 struct mm *fixture_mm_ranges(size_t span, const struct mm_range *ranges, size_t count);
 
-/* The same at absolute frame numbers: on the host, where every pfn below HOST_FRAMES has memory. */
+/* The same at absolute frame numbers, without junk: on the host, where every pfn below HOST_FRAMES has memory. */
 struct mm *fixture_mm_at(const struct mm_range *ranges, size_t count);
 
 /* The first frame of the fixture's memory: of frames counted from 0, frame i is fixture_base() + i. */
@@ -35,6 +39,9 @@ void *fixture_bytes(size_t bytes);
  * the name is. */
 void fixture_knob(const char *name, uint64_t value);
 void fixture_knob_word(const char *name, const char *word);
+
+/* The value of a row of the stat table. */
+uint64_t fixture_stat(const char *name);
 
 /* Knobs for a test that wants nothing to happen by itself: policy alloc, marks 0, no delays, no reserve. */
 void fixture_quiet(void);
@@ -53,6 +60,9 @@ void fixture_dirty(struct mm *mm, pfn_t pfn, size_t frames);
 /* Calls zero_idle until it says that there is nothing to do, letting time pass where it asks for that. Returns how many
  * frames were zeroed by it. */
 uint64_t fixture_idle(struct mm *mm);
+
+/* A number as text, 0x ahead of base 16; text has room for 24. Returns text. */
+const char *fixture_number(char *text, uint64_t value, unsigned base);
 
 /* A number that depends on *state alone, evenly spread below limit (xorshift64*). */
 uint64_t fixture_random(uint64_t *state, uint64_t limit);

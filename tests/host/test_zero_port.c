@@ -1,0 +1,475 @@
+/* Zeroing seen from the machine's side: who is interrupted when, what another CPU may do in the middle of a batch, how
+ * often a frame is written. The hook in host_hook stands for the other CPU: it runs between two frames of a batch. */
+#include <pthread.h>
+
+#include "host.h"
+#include "mm/state.h"
+#include "mm/zero.h"
+#include "tests/unit/fixture.h"
+#include "tests/unit/naive.h"
+
+#define FRAMES 1024u
+
+static struct mm *idle_mm(uint64_t batch)
+{
+	struct mm *mm;
+
+	fixture_quiet();
+	fixture_knob_word("zero.policy", "idle");
+	fixture_knob("zero.low_pct", 100);
+	fixture_knob("zero.high_pct", 100);
+	fixture_knob("zero.batch_frames", batch);
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	host_lock_watch = &mm->lock;
+	return mm;
+}
+
+static bool always_due(void)
+{
+	return true;
+}
+
+TEST(zero_port, every_frame_is_zeroed_once_cold_and_outside_the_lock)
+{
+	struct mm *mm = idle_mm(64);
+
+	fixture_idle(mm);
+	CHECK_EQ(host_counts.zero_cold_frames, FRAMES);
+	CHECK_EQ(host_counts.zero_hot_frames, 0);
+	CHECK_EQ(host_counts.zero_calls_locked, 0);
+	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+		CHECK_EQ(host_zeroed(pfn), 1);
+}
+
+TEST(zero_port, one_fence_a_batch)
+{
+	struct mm *mm = idle_mm(64);
+
+	fixture_idle(mm);
+	CHECK(host_counts.fences >= FRAMES / 64);
+	CHECK(host_counts.fences <= FRAMES / 64 + 1);
+}
+
+TEST(zero_port, asks_for_a_wakeup_after_every_frame)
+{
+	struct mm *mm = idle_mm(64);
+	uint64_t wake;
+
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(host_counts.zero_cold_frames, 64);
+	CHECK_EQ(host_counts.zero_cold_calls, 64);
+	CHECK(host_counts.yields >= 63);
+}
+
+TEST(zero_port, makes_way_after_the_frame_in_hand)
+{
+	struct mm *mm = idle_mm(64);
+	uint64_t wake;
+
+	host_should_yield = always_due;
+	for (uint64_t n = 1; n <= FRAMES; n++) {
+		CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+		CHECK_EQ(host_counts.zero_cold_frames, n);
+	}
+	host_should_yield = NULL;
+	fixture_idle(mm);
+	CHECK_EQ(host_counts.zero_cold_frames, FRAMES);
+	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+		CHECK_EQ(host_zeroed(pfn), 1);
+	CHECK_MM(mm);
+}
+
+static uint64_t due_at;
+
+static bool due_from(void)
+{
+	return host_counts.zero_cold_frames >= due_at;
+}
+
+/* A wake-up at the n-th chance, for every n: nothing is lost, nothing done twice. */
+TEST(zero_port, a_wakeup_at_every_moment)
+{
+	for (uint64_t n = 1; n <= 40; n++) {
+		struct mm *mm;
+		uint64_t wake;
+
+		fixture_end();
+		host_reset();
+		mm = idle_mm(16);
+		due_at = n;
+		host_should_yield = due_from;
+		while (host_counts.zero_cold_frames < n)
+			CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+		CHECK_EQ(host_counts.zero_cold_frames, n);
+		host_should_yield = NULL;
+		CHECK_MM(mm);
+		fixture_idle(mm);
+		for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+			CHECK_EQ(host_zeroed(pfn), 1);
+		CHECK_EQ(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_ZERO), FRAMES);
+		CHECK_MM(mm);
+	}
+}
+
+TEST(zero_port, a_batch_that_made_way_can_be_taken)
+{
+	struct mm *mm = idle_mm(64);
+	struct zero_status status;
+	struct mm_totals totals;
+	uint64_t wake;
+
+	due_at = 10;
+	host_should_yield = due_from;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	zero_status(mm, &status);
+	CHECK_EQ(status.batch_frames, 64);
+	mm_totals(mm, &totals);
+	CHECK_EQ(totals.isolated, 64);
+	CHECK_MM(mm);
+	/* all memory in one block: the batch has to come back, its first ten frames zero */
+	CHECK_EQ(mm_alloc(mm, 10, MM_ZERO_COLD), fixture_base());
+	CHECK(fixture_is(fixture_base(), FRAMES, 0));
+	CHECK_EQ(host_counts.zero_cold_frames, FRAMES);
+	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+		CHECK_EQ(host_zeroed(pfn), 1);
+	CHECK_EQ(fixture_stat("zero.aborts") > 0, 1);
+	host_should_yield = NULL;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_NOTHING);
+	CHECK_MM(mm);
+}
+
+/* What the other CPU does while frame number hook_at of the batch is being written. */
+static struct {
+	struct mm *mm;
+	uint64_t at;
+	void (*act)(struct mm *mm);
+	pfn_t got;
+	unsigned order;
+	unsigned want;
+	bool done;
+} other;
+
+static void other_cpu(const char *what, pfn_t pfn, size_t frames)
+{
+	(void)pfn;
+	(void)frames;
+	if (strcmp(what, "cold") != 0 || other.done || host_counts.zero_cold_frames != other.at)
+		return;
+	other.done = true;
+	host_cpu = 1;
+	other.act(other.mm);
+	host_cpu = 0;
+}
+
+static void other_pauses(struct mm *mm)
+{
+	zero_pause(mm);
+}
+
+static void other_looks(struct mm *mm)
+{
+	struct mm_totals totals;
+
+	mm_totals(mm, &totals);
+	CHECK_EQ(totals.free + totals.isolated, FRAMES);
+	CHECK(mm_check(mm));
+	CHECK_EQ(mm_frame_state(mm, fixture_base()) == MM_STATE_UNMANAGED, 0);
+}
+
+static void run_against(struct mm *mm, uint64_t at, void (*act)(struct mm *mm))
+{
+	other.mm = mm;
+	other.at = at;
+	other.act = act;
+	other.done = false;
+	host_hook = other_cpu;
+}
+
+TEST(zero_port, another_cpu_looks_on)
+{
+	for (uint64_t at = 1; at <= 20; at++) {
+		struct mm *mm;
+
+		fixture_end();
+		host_reset();
+		mm = idle_mm(16);
+		run_against(mm, at, other_looks);
+		fixture_idle(mm);
+		CHECK(other.done);
+		CHECK_EQ(host_counts.zero_cold_frames, FRAMES);
+		CHECK_MM(mm);
+	}
+}
+
+static pthread_t other_thread;
+
+static void *take_in_thread(void *mm)
+{
+	host_cpu = 1;
+	other.got = mm_alloc(mm, other.order, other.want);
+	return NULL;
+}
+
+/* In a thread, since it may have to wait for this CPU to leave the frame that it is writing. */
+static void other_takes(struct mm *mm)
+{
+	CHECK_EQ(pthread_create(&other_thread, NULL, take_in_thread, mm), 0);
+}
+
+/* The handshake of the abort, frame by frame: another CPU allocates while frames are being written. What it gets mustn't
+ * be written to any more. */
+TEST(zero_port, another_cpu_allocates_in_the_middle_of_a_batch)
+{
+	static const unsigned orders[] = {0, 3, 6, 9, 10};
+
+	for (size_t o = 0; o < ARRAY_LEN(orders); o++) {
+		for (uint64_t at = 1; at <= 20; at++) {
+			size_t got_frames = (size_t)1 << orders[o];
+			struct mm *mm;
+			uint64_t wake;
+
+			fixture_end();
+			host_reset();
+			mm = idle_mm(16);
+			other.order = orders[o];
+			other.want = at & 1 ? MM_ANY : MM_ZERO_COLD;
+			run_against(mm, at, other_takes);
+			CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+			if (!other.done)
+				CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+			CHECK(other.done);
+			CHECK_EQ(pthread_join(other_thread, NULL), 0);
+			CHECK(other.got != MM_PFN_NONE);
+			CHECK_MM(mm);
+			fixture_fill(other.got, got_frames, 0x4e);
+			host_hook = NULL;
+			fixture_idle(mm);
+			CHECK(fixture_is(other.got, got_frames, 0x4e));
+			CHECK_EQ(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_ZERO), FRAMES - got_frames);
+			for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+				CHECK(host_zeroed(pfn) <= 1);
+			CHECK_MM(mm);
+		}
+	}
+}
+
+TEST(zero_port, another_cpu_pauses_in_the_middle_of_a_batch)
+{
+	for (uint64_t at = 1; at <= 20; at++) {
+		struct mm *mm;
+		struct mm_totals totals;
+		uint64_t wake;
+
+		fixture_end();
+		host_reset();
+		mm = idle_mm(16);
+		run_against(mm, at, other_pauses);
+		for (int i = 0; i < 5; i++)
+			(void)zero_idle(mm, &wake);
+		CHECK(other.done);
+		mm_totals(mm, &totals);
+		CHECK_EQ(totals.isolated, 0);
+		CHECK(host_counts.zero_cold_frames <= at + 1);
+		CHECK_EQ(totals.zero, host_counts.zero_cold_frames);
+		CHECK_MM(mm);
+		zero_resume(mm);
+		host_hook = NULL;
+		fixture_idle(mm);
+		for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+			CHECK_EQ(host_zeroed(pfn), 1);
+	}
+}
+
+TEST(zero_port, a_request_that_would_fail_takes_the_batch_back)
+{
+	/* free memory is no more than the batch */
+	for (uint64_t done = 1; done < 64; done += 9) {
+		struct mm *mm;
+		uint64_t wake, aborts;
+		pfn_t base;
+
+		fixture_end();
+		host_reset();
+		mm = idle_mm(64);
+		base = fixture_base();
+		CHECK_EQ(mm_take_range(mm, base + 64, FRAMES - 64), 0);
+		aborts = fixture_stat("zero.aborts");
+		due_at = done;
+		host_should_yield = due_from;
+		while (host_counts.zero_cold_frames < done)
+			CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+		CHECK_EQ(mm_alloc(mm, 6, MM_ZERO_COLD), base);
+		CHECK(fixture_is(base, 64, 0));
+		for (pfn_t pfn = base; pfn < base + 64; pfn++)
+			CHECK_EQ(host_zeroed(pfn), 1);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), MM_PFN_NONE);
+		CHECK(fixture_stat("zero.aborts") >= aborts);
+		CHECK_MM(mm);
+	}
+}
+
+TEST(zero_port, bulk_takes_the_batch_back_too)
+{
+	struct mm *mm = idle_mm(64);
+	pfn_t *pfns = fixture_bytes(FRAMES * sizeof *pfns);
+	uint64_t wake;
+
+	due_at = 10;
+	host_should_yield = due_from;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK(mm_alloc_bulk(mm, 0, MM_ZERO_COLD, FRAMES, pfns));
+	CHECK(fixture_is(fixture_base(), FRAMES, 0));
+	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+		CHECK_EQ(host_zeroed(pfn), 1);
+	CHECK_MM(mm);
+}
+
+TEST(zero_port, a_range_and_a_bad_frame_are_taken_out_of_the_batch)
+{
+	struct mm *mm = idle_mm(64);
+	uint64_t wake;
+	pfn_t held = MM_PFN_NONE;
+
+	due_at = 10;
+	host_should_yield = due_from;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++) {
+		if (mm_frame_state(mm, pfn) == MM_STATE_ISOLATED)
+			held = pfn;
+	}
+	CHECK(held != MM_PFN_NONE);
+	CHECK_EQ(mm_retire(mm, held), 0);
+	CHECK_EQ(mm_frame_state(mm, held), MM_STATE_UNMANAGED);
+	CHECK_MM(mm);
+	host_should_yield = NULL;
+	fixture_idle(mm);
+	CHECK_EQ(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_ZERO), FRAMES - 1);
+	CHECK_MM(mm);
+}
+
+TEST(zero_port, hot_requests_use_ordinary_stores)
+{
+	struct mm *mm;
+	pfn_t pfn;
+
+	fixture_quiet();
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	host_lock_watch = &mm->lock;
+	pfn = mm_alloc(mm, 2, MM_ZERO_HOT);
+	CHECK(pfn != MM_PFN_NONE);
+	CHECK_EQ(host_counts.zero_hot_frames, 4);
+	CHECK_EQ(host_counts.zero_cold_frames, 0);
+	pfn = mm_alloc(mm, 2, MM_ZERO_COLD);
+	CHECK(pfn != MM_PFN_NONE);
+	CHECK_EQ(host_counts.zero_hot_frames, 4);
+	CHECK_EQ(host_counts.zero_cold_frames, 4);
+	CHECK(host_counts.fences >= 1);
+	CHECK_EQ(host_counts.zero_calls_locked, 0);
+}
+
+TEST(zero_port, policy_free_stores_outside_the_lock)
+{
+	struct mm *mm;
+	pfn_t pfn;
+
+	fixture_quiet();
+	fixture_knob_word("zero.policy", "free");
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	host_lock_watch = &mm->lock;
+	pfn = mm_alloc(mm, 9, MM_ANY);
+	mm_free(mm, pfn, 9);
+	CHECK_EQ(host_counts.zero_cold_frames, 512);
+	CHECK_EQ(host_counts.zero_calls_locked, 0);
+	CHECK(host_counts.fences >= 1);
+}
+
+static void time_passes(const char *what, pfn_t pfn, size_t frames)
+{
+	(void)pfn;
+	if (strcmp(what, "cold") == 0 || strcmp(what, "hot") == 0)
+		host_time_advance(100 * frames);
+}
+
+TEST(zero_port, the_ledger_adds_up)
+{
+	struct zero_ledger ledger;
+	struct mm *mm;
+	pfn_t pfns[3];
+
+	fixture_quiet();
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	host_hook = time_passes;
+	/* 16 frames at 100 ns each, while the caller waits */
+	pfns[0] = mm_alloc(mm, 4, MM_ZERO_COLD);
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.alloc_frames, 16);
+	CHECK_EQ(ledger.alloc_ns, 1600);
+	CHECK_EQ(ledger.miss_frames, 16);
+	CHECK_EQ(ledger.spent_ns, 0);
+	CHECK_EQ(ledger.saved_ns, 0);
+	/* 200 frames while idle: exactly 10% of 1024, 102, then to the high mark of 20% */
+	fixture_knob_word("zero.policy", "idle");
+	fixture_knob("zero.low_pct", 10);
+	fixture_knob("zero.high_pct", 20);
+	fixture_idle(mm);
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.idle_frames, FRAMES * 20 / 100);
+	CHECK_EQ(ledger.idle_ns, ledger.idle_frames * 100);
+	CHECK_EQ(ledger.spent_ns, ledger.idle_ns);
+	/* a hit saves what a miss costs here */
+	pfns[1] = mm_alloc(mm, 5, MM_ZERO_COLD);
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.hit_frames, 32);
+	CHECK_EQ(ledger.saved_ns, 3200);
+	/* when freed */
+	fixture_knob_word("zero.policy", "free");
+	mm_free(mm, pfns[0], 4);
+	mm_free(mm, pfns[1], 5);
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.free_frames, 48);
+	CHECK_EQ(ledger.free_ns, 4800);
+	CHECK_EQ(ledger.spent_ns, ledger.idle_ns + ledger.free_ns);
+	/* in vain */
+	fixture_knob_word("zero.policy", "alloc");
+	CHECK_EQ(ledger.wasted_frames, 0);
+	fixture_zero_all(mm);
+	pfns[2] = mm_alloc(mm, 3, MM_ANY);
+	CHECK(pfns[2] != MM_PFN_NONE);
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.wasted_frames, 8);
+}
+
+TEST(zero_port, the_histogram_counts_frames_from_due_to_return)
+{
+	struct mm *mm = idle_mm(64);
+	struct zero_status status;
+	uint64_t wake, sum = 0;
+
+	host_should_yield = always_due;
+	for (int i = 0; i < 10; i++) {
+		zero_wake_due(mm);
+		CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	}
+	zero_status(mm, &status);
+	for (unsigned i = 0; i < ZERO_YIELD_BUCKETS; i++)
+		sum += status.yields[i];
+	CHECK_EQ(sum, 10);
+	CHECK_EQ(status.yields[17], 0);
+	CHECK_EQ(status.yields[0] + status.yields[1], 10);
+}
+
+TEST(zero_port, reported_frames_are_not_touched_above_the_low_mark)
+{
+	static const struct mm_range range = {1 << 18, (1 << 18) + 2000, MM_FRESH_REPORTED};
+	struct mm *mm;
+
+	fixture_quiet();
+	fixture_knob_word("zero.policy", "idle");
+	fixture_knob("zero.low_pct", 5);
+	fixture_knob("zero.high_pct", 100);
+	mm = fixture_mm_at(&range, 1);
+	fixture_idle(mm);
+	CHECK_EQ(host_counts.zero_cold_frames, 100);
+	CHECK_EQ(host_resident(range.start, 2000), 100);
+	CHECK_MM(mm);
+}

@@ -65,7 +65,7 @@ BOOT_C := $(wildcard boot/*.c)
 HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,line.c parse.c knob.c sorted.c \
 	script_lines.c symbols.c memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
-BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c) tests/host/host.c
+BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 
 KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
 BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o

@@ -35,8 +35,8 @@ static void print_handle(const struct handle *handle)
 	iprintf(", first pfn 0x%lx%s%s\n", handle->pfns[0], *want ? ", " : "", want);
 }
 
-/* One line: what was asked for, and what there is. */
-static void print_no_blocks(uint64_t count, unsigned order, unsigned want)
+/* One line: what was asked for, and what there is. The list of blocks takes memory too. */
+static void print_failure(enum handle_error error, uint64_t count, unsigned order, unsigned want)
 {
 	struct mm_buddy_row rows[MM_ORDER_MAX + 1];
 	struct mm_totals totals;
@@ -47,11 +47,11 @@ static void print_no_blocks(uint64_t count, unsigned order, unsigned want)
 	mm_totals(&mm_system, &totals);
 	for (unsigned o = order; o <= MM_ORDER_MAX; o++)
 		fitting += rows[o].free_blocks << (o - order);
-	iprintf("alloc: no memory for ");
+	iprintf("alloc: no memory for %s", error == HANDLE_NO_LIST ? "the list of " : "");
 	print_blocks(count, order);
-	iprintf("%s: free are %s, of that order %lu block%s", want & MM_BELOW_4G ? ", below 4 GiB" : "",
-		cmd_size_text(totals.free * FRAME_SIZE, size), fitting, fitting == 1 ? "" : "s");
-	iprintf("%s\n", want & MM_BELOW_4G ? " anywhere" : "");
+	iprintf("%s; free are %s, %lu block%s of that order%s\n", want & MM_BELOW_4G ? " below 4 GiB" : "",
+		cmd_size_text(totals.free * FRAME_SIZE, size), fitting, fitting == 1 ? "" : "s",
+		want & MM_BELOW_4G ? " anywhere" : "");
 }
 
 static int cmd_alloc(int argc, char **argv)
@@ -78,21 +78,17 @@ static int cmd_alloc(int argc, char **argv)
 		return CMD_FAILED;
 	}
 	unsigned want = (cold ? MM_ZERO_COLD : hot ? MM_ZERO_HOT : MM_ANY) | (low ? MM_BELOW_4G : 0);
-	switch (handle_alloc((unsigned)order, want, count, &handle)) {
-	case HANDLE_OK:
-		print_handle(handle);
-		return 0;
-	case HANDLE_NO_LIST:
-		iprintf("alloc: no memory for the list of %lu blocks\n", count);
-		return CMD_FAILED;
-	default:
-		print_no_blocks(count, (unsigned)order, want);
+	enum handle_error error = handle_alloc((unsigned)order, want, count, &handle);
+	if (error != HANDLE_OK) {
+		print_failure(error, count, (unsigned)order, want);
 		return CMD_FAILED;
 	}
+	print_handle(handle);
+	return 0;
 }
 
 CMD(alloc, "alloc", "[-o ORDER] [-n COUNT] [-z|-Z] [-l]",
-    "get blocks, all or none: -z zeroed (cold), -Z zeroed (hot), -l below 4 GiB", cmd_alloc);
+    "get blocks, all or none; -z zero and cold, -Z zero and hot, -l below 4 GiB", cmd_alloc);
 
 static int cmd_handles(int argc, char **argv)
 {

@@ -11,7 +11,7 @@ static void list(void)
 	SORTED_FOR_EACH(bench, struct bench_row, row)
 	{
 		int width = iprintf("%s %s", row->name, row->usage);
-		iprintf("%*s  %s\n", width < 36 ? 36 - width : 0, "", row->help);
+		iprintf("%*s  %s\n", width < 41 ? 41 - width : 0, "", row->help);
 	}
 }
 

@@ -5,6 +5,12 @@
 #include "kernel/sorted.h"
 #include "kernel/version.h"
 
+#ifdef __clang__
+#define COMPILER __VERSION__ /* it begins with the name there */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 static int cmd_help(int argc, char **argv)
 {
 	int count = cmd_args(argc, argv, NULL, "CMD", 0, 1);
@@ -22,9 +28,9 @@ static int cmd_help(int argc, char **argv)
 	SORTED_FOR_EACH(cmd, struct cmd_row, row)
 	{
 		int width = iprintf("%s %s", row->name, row->usage);
-		iprintf("%*s  %s\n", width < 36 ? 36 - width : 0, "", row->help);
+		iprintf("%*s  %s\n", width < 41 ? 41 - width : 0, "", row->help);
 	}
-	iprintf("! CMD succeeds only if CMD fails; # starts a comment; numbers are decimal or 0x, sizes take K, M or G\n");
+	iprintf("! CMD succeeds only if CMD fails; # begins a comment. Numbers are decimal or 0x, sizes take K, M, G.\n");
 	return 0;
 }
 
@@ -34,7 +40,7 @@ static int cmd_version(int argc, char **argv)
 {
 	if (cmd_args(argc, argv, NULL, NULL, 0, 0) == CMD_FAILED)
 		return CMD_FAILED;
-	iprintf("Nought %s%s, built with %s\n", NOUGHT_VERSION, DEBUG ? " DEBUG=1" : "", __VERSION__);
+	iprintf("Nought %s%s, built with %s\n", NOUGHT_VERSION, DEBUG ? " DEBUG=1" : "", COMPILER);
 	return 0;
 }
 

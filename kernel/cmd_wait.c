@@ -43,4 +43,4 @@ static int cmd_wait(int argc, char **argv)
 }
 
 CMD(wait, "wait", "zero|report|idle [TIMEOUT_MS]",
-    "until there is nothing left to zero, to report, or either; fails after 60000 ms or TIMEOUT_MS", cmd_wait);
+    "until nothing is left to zero, report, or both; fails after TIMEOUT_MS or 60000", cmd_wait);

@@ -88,7 +88,7 @@ static int cmd_alloc(int argc, char **argv)
 }
 
 CMD(alloc, "alloc", "[-o ORDER] [-n COUNT] [-z|-Z] [-l]",
-    "get blocks, all or none; -z zero and cold, -Z zero and hot, -l below 4 GiB", cmd_alloc);
+    "get blocks, all or none: -z zero cold, -Z zero hot, -l below 4 GiB", cmd_alloc);
 
 static int cmd_handles(int argc, char **argv)
 {

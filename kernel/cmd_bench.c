@@ -8,11 +8,8 @@
 
 static void list(void)
 {
-	SORTED_FOR_EACH(bench, struct bench_row, row)
-	{
-		int width = iprintf("%s %s", row->name, row->usage);
-		iprintf("%*s  %s\n", width < 41 ? 41 - width : 0, "", row->help);
-	}
+	SORTED_FOR_EACH (bench, struct bench_row, row)
+		iprintf("%s %s\n  %s\n", row->name, row->usage, row->help);
 }
 
 /* Only -j is this command's; the other words are the bench's own business, options too. */

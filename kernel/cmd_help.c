@@ -25,12 +25,10 @@ static int cmd_help(int argc, char **argv)
 		iprintf("%s %s\n  %s\n", row->name, row->usage, row->help);
 		return 0;
 	}
-	SORTED_FOR_EACH(cmd, struct cmd_row, row)
-	{
-		int width = iprintf("%s %s", row->name, row->usage);
-		iprintf("%*s  %s\n", width < 41 ? 41 - width : 0, "", row->help);
-	}
-	iprintf("! CMD succeeds only if CMD fails; # begins a comment. Numbers are decimal or 0x, sizes take K, M, G.\n");
+	SORTED_FOR_EACH (cmd, struct cmd_row, row)
+		iprintf("%-9s %s\n", row->name, row->help);
+	iprintf("`help CMD` shows a command's arguments. ! CMD succeeds only if CMD fails, # begins a\n"
+		"comment. Numbers are decimal or 0x; sizes take K, M, G.\n");
 	return 0;
 }
 

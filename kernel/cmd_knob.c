@@ -22,8 +22,8 @@ static int cmd_knob(int argc, char **argv)
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 	if (count == 0) {
-		SORTED_FOR_EACH(knob, struct knob_row, row)
-		print_knob(row);
+		SORTED_FOR_EACH (knob, struct knob_row, row)
+			print_knob(row);
 		return 0;
 	}
 	const struct knob_row *row = TABLE_FIND(knob, argv[1]);
@@ -72,8 +72,8 @@ static int cmd_preset(int argc, char **argv)
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 	if (count == 0) {
-		SORTED_FOR_EACH(preset, struct preset_row, row)
-		print_preset(row);
+		SORTED_FOR_EACH (preset, struct preset_row, row)
+			print_preset(row);
 		return 0;
 	}
 	const struct preset_row *preset = TABLE_FIND(preset, argv[1]);

@@ -18,17 +18,17 @@ static bool wanted(const struct stat_row *row, const char *prefix)
 
 static void print_table(const char *prefix)
 {
-	SORTED_FOR_EACH(stat, struct stat_row, row)
-	if (wanted(row, prefix))
-		iprintf("%-24s %14lu %-9s %s\n", row->name, value_of(row), row->unit, row->help);
+	SORTED_FOR_EACH (stat, struct stat_row, row)
+		if (wanted(row, prefix))
+			iprintf("%-24s %14lu %-9s %s\n", row->name, value_of(row), row->unit, row->help);
 }
 
 static void print_json(const char *prefix)
 {
 	struct json json = json_begin();
-	SORTED_FOR_EACH(stat, struct stat_row, row)
-	if (wanted(row, prefix))
-		json_u64(&json, row->name, value_of(row));
+	SORTED_FOR_EACH (stat, struct stat_row, row)
+		if (wanted(row, prefix))
+			json_u64(&json, row->name, value_of(row));
 	json_end(&json);
 }
 

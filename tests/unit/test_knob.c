@@ -113,8 +113,7 @@ TEST(knob, every_row_and_preset_is_sound)
 	char text[KNOB_ERROR_BYTES];
 	uint64_t out;
 
-	SORTED_FOR_EACH(knob, struct knob_row, row)
-	{
+	SORTED_FOR_EACH (knob, struct knob_row, row) {
 		CHECK(row->value);
 		CHECK(row->help);
 		if (!row->choices)
@@ -123,8 +122,7 @@ TEST(knob, every_row_and_preset_is_sound)
 		CHECK_EQ(knob_check(row, text, KNOB_AT_BOOT, &out, err, sizeof(err)), 0);
 		CHECK_EQ(out, *row->value);
 	}
-	SORTED_FOR_EACH(preset, struct preset_row, preset)
-	{
+	SORTED_FOR_EACH (preset, struct preset_row, preset) {
 		for (const char *const *setting = preset->settings; *setting; setting++) {
 			char word[80];
 			CHECK(strlen(*setting) < sizeof(word));
@@ -141,8 +139,7 @@ TEST(knob, tables_are_walked_by_name_and_wholly)
 
 	TABLE_FOR_EACH (knob, struct knob_row, row)
 		rows++, (void)row;
-	SORTED_FOR_EACH(knob, struct knob_row, row)
-	{
+	SORTED_FOR_EACH (knob, struct knob_row, row) {
 		if (before)
 			CHECK(strcmp(before, row->name) < 0);
 		before = row->name;

@@ -87,7 +87,8 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count);
 
 /* Takes a bad frame out of use for ever. Free: at once; in a batch: the batch is taken back first. Allocated: the
  * owner must have made it a block of order 0 (mm_split) and gives it up by this call instead of mm_free.
- * Managed frames fall by one. Returns 0, or -1 when the frame isn't managed or already retired. */
+ * Managed frames fall by one. Returns 0, or -1 when the frame isn't managed, is retired already, or is with a device
+ * that doesn't give it back. */
 int mm_retire(struct mm *mm, pfn_t pfn);
 
 /* Gives back what per-CPU caches hold, so that it can merge. */
@@ -131,5 +132,5 @@ struct mm_totals {
 void mm_totals(struct mm *mm, struct mm_totals *out);
 
 /* Walks every invariant of every structure. Returns true when all hold; else false, the first one that doesn't is
- * logged with the place. In DEBUG builds zero frames are read as well. */
+ * logged with the place. */
 bool mm_check(struct mm *mm);

@@ -1,0 +1,12 @@
+/* Assertions: what a comment claims, checked in every build. For programmers' errors only; bytes from outside are
+ * checked with if. The port says what failing means: a panic with a backtrace in the kernel, a failed test on the host.
+ */
+#pragma once
+
+_Noreturn void assert_failed(const char *file, int line, const char *cond);
+
+#define ASSERT(cond)                                              \
+	do {                                                      \
+		if (__builtin_expect(!(cond), 0))                 \
+			assert_failed(__FILE__, __LINE__, #cond); \
+	} while (0)

@@ -1,0 +1,359 @@
+/* What a caller asks for, and what is taken first: the policy over buddy.h, and mm's public calls.
+ *
+ * The order of preference, for a block within an area (order 0 to 8):
+ *   1. unreported runs in areas that are in use, the wanted state first: no whole free 2 MiB block is broken for it
+ *   2. unreported whole areas, likewise
+ *   3. reported runs, then reported whole areas: the host must back them again
+ * and from order 9 on, 2 and 3. Above 4 GiB comes before below within each step. What can't be had so is waited for:
+ * caches, the batch that is being zeroed, and reports in flight are taken back, in this order.
+ */
+#include "lib/assert.h"
+#include "mm/buddy.h"
+#include "mm/cache.h"
+#include "mm/contents.h"
+#include "mm/marks.h"
+#include "mm/page_proc.h"
+#include "mm/timing.h"
+
+/* Classes in the order in which a request looks at them. */
+struct preference {
+	uint8_t unreported[3];
+	uint8_t reported[3];
+};
+
+static const struct preference prefer_any = {
+	.unreported = {CLASS_DIRTY, CLASS_UNREPORTED, CLASS_ZERO},
+	.reported = {CLASS_REPORTED, CLASS_ALL, CLASS_REPORTED_ZERO},
+};
+static const struct preference prefer_zero = {
+	.unreported = {CLASS_ZERO, CLASS_UNREPORTED, CLASS_DIRTY},
+	.reported = {CLASS_REPORTED_ZERO, CLASS_ALL, CLASS_REPORTED},
+};
+
+#define PART_AND_WHOLE(c) (PRESENT_PART(c) | PRESENT_WHOLE(c))
+#define UNREPORTED_ALL	  (PART_AND_WHOLE(CLASS_DIRTY) | PART_AND_WHOLE(CLASS_UNREPORTED) | PART_AND_WHOLE(CLASS_ZERO))
+
+/* For order 0: what must not be present for a frame of a state to be the first choice. Mixed runs play no part in it,
+ * where there is one its states are listed as well. */
+static const uint32_t better_any[4] = {
+	[CLASS_DIRTY] = 0,
+	[CLASS_ZERO] = PRESENT_PART(CLASS_DIRTY),
+	[CLASS_REPORTED] = UNREPORTED_ALL,
+	[CLASS_REPORTED_ZERO] = UNREPORTED_ALL | PRESENT_PART(CLASS_REPORTED),
+};
+static const uint32_t better_zero[4] = {
+	[CLASS_DIRTY] = PRESENT_PART(CLASS_ZERO),
+	[CLASS_ZERO] = 0,
+	[CLASS_REPORTED] = UNREPORTED_ALL | PRESENT_PART(CLASS_REPORTED_ZERO),
+	[CLASS_REPORTED_ZERO] = UNREPORTED_ALL,
+};
+
+/* Order 0 from an area that served it before, where that is still the first choice. */
+static pfn_t take_cursor(struct mm *mm, bool zero)
+{
+	const uint32_t *better = zero ? better_zero : better_any;
+
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned which = i ^ (zero ? 1u : 0u);
+		uint32_t a = mm->cursor[which];
+		if (a == AREA_NONE)
+			continue;
+		unsigned cls = mm->cursor_class[which];
+		if (fit_of(mm->areas[a].fit, cls) == 0 || (mm->present & better[cls]) != 0)
+			continue;
+		if (a / GIB_AREAS < mm->gib_low && (mm->orders[1][cls] & ORDERS_PART) != 0)
+			continue;
+		return buddy_take_from(mm, a, 0, cls, TAKE_ALLOCATE);
+	}
+	return MM_PFN_NONE;
+}
+
+static pfn_t take(struct mm *mm, unsigned order, unsigned want)
+{
+	const bool low_only = (want & MM_BELOW_4G) != 0;
+	const bool zero = (want & ~MM_BELOW_4G) != MM_ANY;
+	const struct preference *p = zero ? &prefer_zero : &prefer_any;
+	pfn_t pfn;
+
+	if (likely(order < MM_ORDER_AREA)) {
+		if (order == 0 && !low_only) {
+			pfn = take_cursor(mm, zero);
+			if (likely(pfn != MM_PFN_NONE))
+				return pfn;
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			pfn = buddy_take_part(mm, order, p->unreported[i], low_only, TAKE_ALLOCATE);
+			if (likely(pfn != MM_PFN_NONE))
+				return pfn;
+		}
+		/* Frames that the zeroing batch holds may spare a whole area. */
+		if (page_proc_holds_fit(mm, order, low_only) && page_proc_abort(mm))
+			return take(mm, order, want);
+		for (unsigned i = 0; i < 3; i++) {
+			pfn = buddy_take_break(mm, order, p->unreported[i], low_only, TAKE_ALLOCATE);
+			if (pfn != MM_PFN_NONE)
+				return pfn;
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			pfn = buddy_take_part(mm, order, p->reported[i], low_only, TAKE_ALLOCATE);
+			if (pfn != MM_PFN_NONE)
+				return pfn;
+		}
+		for (unsigned i = 0; i < 3; i++) {
+			pfn = buddy_take_break(mm, order, p->reported[i], low_only, TAKE_ALLOCATE);
+			if (pfn != MM_PFN_NONE)
+				return pfn;
+		}
+		return MM_PFN_NONE;
+	}
+	buddy_cursor_release(mm);
+	for (unsigned i = 0; i < 3; i++) {
+		pfn = buddy_take_whole(mm, order, p->unreported[i], low_only, TAKE_ALLOCATE);
+		if (pfn != MM_PFN_NONE)
+			return pfn;
+	}
+	if (page_proc_holds_fit(mm, order, low_only) && page_proc_abort(mm))
+		return take(mm, order, want);
+	for (unsigned i = 0; i < 3; i++) {
+		pfn = buddy_take_whole(mm, order, p->reported[i], low_only, TAKE_ALLOCATE);
+		if (pfn != MM_PFN_NONE)
+			return pfn;
+	}
+	return MM_PFN_NONE;
+}
+
+/* Gets what can be got back for a request that found nothing. The lock is held, and dropped while waiting. */
+static pfn_t take_back(struct mm *mm, unsigned order, unsigned want)
+{
+	pfn_t pfn = MM_PFN_NONE;
+
+	if (cache_drain(mm, this_cpu(mm)))
+		pfn = take(mm, order, want);
+	if (pfn == MM_PFN_NONE && page_proc_abort(mm))
+		pfn = take(mm, order, want);
+	if (pfn == MM_PFN_NONE && mm->isolated != 0)
+		this_cpu(mm)->alloc_waits++;
+	while (pfn == MM_PFN_NONE && mm->isolated != 0) {
+		mm_unlock(mm);
+		bool again = page_proc_wait(mm);
+		mm_lock(mm);
+		if (!again && mm->isolated != 0)
+			break;
+		pfn = take(mm, order, want);
+	}
+	return pfn;
+}
+
+/* Low and high watermark of free memory. Below the low one nothing is isolated any more and caches are emptied, until
+ * the high one is reached. */
+static inline void watermark_check(struct mm *mm)
+{
+	if (unlikely(mm->free < mm->watermark_low && !mm->pressure)) {
+		mm->pressure = true;
+		mm->pressure_count++;
+		cache_drain(mm, this_cpu(mm));
+	}
+}
+
+static inline void watermark_relax(struct mm *mm)
+{
+	if (unlikely(mm->pressure && mm->free >= mm->watermark_high))
+		mm->pressure = false;
+}
+
+/* What an allocation does after it has a block, without the lock. */
+static inline void deliver(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigned order, unsigned want, bool as_was)
+{
+	want &= ~MM_BELOW_4G;
+	if (DEBUG)
+		contents_check_taken(mm, pfn, order, as_was);
+	if (want == MM_ANY) {
+		if (as_was)
+			cpu->wasted_frames += contents_zero_frames(mm, pfn, order);
+		return;
+	}
+	contents_zero(mm, pfn, order, want == MM_ZERO_HOT, as_was);
+	if (DEBUG)
+		contents_check_zero(pfn, order);
+}
+
+pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
+{
+	struct mm_cpu *cpu = this_cpu(mm);
+	pfn_t pfn;
+
+	ASSERT(order <= MM_ORDER_MAX);
+	cpu->alloc_calls++;
+	if (want == MM_ANY || want == MM_ZERO_HOT) {
+		if (order == 0 && cpu->hot_count != 0) {
+			cpu->hot_hits++;
+			pfn = cache_pop(mm, cpu);
+			if (DEBUG || want != MM_ANY)
+				deliver(mm, cpu, pfn, 0, want, false);
+			return pfn;
+		}
+		if (order == MM_ORDER_AREA && cpu->hot_area != MM_PFN_NONE) {
+			cpu->hot_hits++;
+			pfn = cpu->hot_area;
+			cpu->hot_area = MM_PFN_NONE;
+			mm->areas[area_of(mm, pfn)].kind = AREA_HEAD;
+			if (DEBUG || want != MM_ANY)
+				deliver(mm, cpu, pfn, order, want, false);
+			return pfn;
+		}
+	}
+	mm_lock(mm);
+	pfn = take(mm, order, want);
+	if (unlikely(pfn == MM_PFN_NONE))
+		pfn = take_back(mm, order, want);
+	watermark_check(mm);
+	mm_unlock(mm);
+	if (unlikely(pfn == MM_PFN_NONE)) {
+		cpu->alloc_failed++;
+		return MM_PFN_NONE;
+	}
+	deliver(mm, cpu, pfn, order, want, true);
+	return pfn;
+}
+
+/* Policy "free": whoever frees pays. The block is still the caller's, so its frames are zeroed without a lock. */
+static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
+{
+	struct mm_cpu *cpu = this_cpu(mm);
+	uint64_t since = mm_port_now_ns();
+
+	contents_store_zero(pfn, 1ull << order);
+	cpu->free_zero_ns += mm_port_now_ns() - since;
+	cpu->free_zero_frames += 1ull << order;
+}
+
+static void free_block(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+{
+	struct mm_cpu *cpu = this_cpu(mm);
+	unsigned state = CLASS_DIRTY;
+
+	cpu->free_calls++;
+	if (unlikely(zero_at_free() || DEBUG)) {
+		buddy_verify(mm, pfn, order, caller);
+		if (zero_at_free()) {
+			pay_at_free(mm, pfn, order);
+			state = CLASS_ZERO;
+		} else {
+			contents_fill(pfn, 1ull << order);
+		}
+	}
+	if (order == 0 && likely(buddy_holds(mm, pfn)) && state == CLASS_DIRTY &&
+	    cache_admits(mm, &mm->areas[area_of(mm, pfn)])) {
+		buddy_verify(mm, pfn, 0, caller);
+		pfn = cache_push(mm, cpu, pfn);
+		if (likely(pfn == MM_PFN_NONE))
+			return;
+		mm_lock(mm);
+	} else if (order == MM_ORDER_AREA && cpu->hot_area == MM_PFN_NONE && state == CLASS_DIRTY && mm->hot_enabled &&
+		   !mm->pressure) {
+		buddy_verify(mm, pfn, order, caller);
+		mm->areas[area_of(mm, pfn)].kind = AREA_CACHED;
+		cpu->hot_area = pfn;
+		return;
+	} else {
+		if (order >= MM_ORDER_AREA)
+			mm_lock_timed(mm);
+		else
+			mm_lock(mm);
+		buddy_verify(mm, pfn, order, caller);
+	}
+	buddy_give(mm, pfn, order, state);
+	watermark_relax(mm);
+	mm_unlock(mm);
+}
+
+void mm_free(struct mm *mm, pfn_t pfn, unsigned order)
+{
+	free_block(mm, pfn, order, __builtin_return_address(0));
+}
+
+/* --- bulk --- */
+
+/* Blocks taken or given in one hold of the lock. */
+#define BULK_HOLD 64u
+
+static size_t take_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
+{
+	const bool zero = (want & ~MM_BELOW_4G) != MM_ANY;
+	const struct preference *p = zero ? &prefer_zero : &prefer_any;
+
+	/* The areas in use first, many frames at a time; all else one by one, which breaks the next area. */
+	if (order == 0 && (mm->present & PRESENT_PART(p->unreported[0])) != 0)
+		return buddy_take_frames(mm, p->unreported[0], (want & MM_BELOW_4G) != 0, count, pfns);
+	*pfns = take(mm, order, want);
+	if (*pfns == MM_PFN_NONE)
+		*pfns = take_back(mm, order, want);
+	return *pfns != MM_PFN_NONE ? 1 : 0;
+}
+
+bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
+{
+	struct mm_cpu *cpu = this_cpu(mm);
+	size_t got = 0;
+	bool more = true;
+
+	ASSERT(order <= MM_ORDER_MAX);
+	cpu->alloc_calls++;
+	/* What can't be had at all is refused before anything is disturbed. */
+	if (count > (mm->managed >> order))
+		more = false;
+	while (more && got < count) {
+		mm_lock_timed(mm);
+		for (unsigned i = 0; i < BULK_HOLD && more && got < count; i++) {
+			size_t n = take_bulk(mm, order, want, count - got, pfns + got);
+			got += n;
+			more = n != 0;
+		}
+		watermark_check(mm);
+		mm_unlock(mm);
+	}
+	if (got == count) {
+		for (size_t i = 0; i < count; i++)
+			deliver(mm, cpu, pfns[i], order, want, true);
+		return true;
+	}
+	cpu->alloc_failed++;
+	while (got != 0) {
+		mm_lock_timed(mm);
+		for (unsigned i = 0; i < BULK_HOLD && got != 0; i++)
+			buddy_give(mm, pfns[--got], order, GIVE_AS_WAS);
+		watermark_relax(mm);
+		mm_unlock(mm);
+	}
+	return false;
+}
+
+void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns)
+{
+	const void *caller = __builtin_return_address(0);
+	struct mm_cpu *cpu = this_cpu(mm);
+
+	if (zero_at_free() || DEBUG) {
+		for (size_t i = 0; i < count; i++)
+			free_block(mm, pfns[i], order, caller);
+		return;
+	}
+	cpu->free_calls += count;
+	for (size_t i = 0; i < count;) {
+		mm_lock_timed(mm);
+		for (unsigned n = 0; n < BULK_HOLD && i < count; n++, i++) {
+			buddy_verify(mm, pfns[i], order, caller);
+			buddy_give(mm, pfns[i], order, CLASS_DIRTY);
+		}
+		watermark_relax(mm);
+		mm_unlock(mm);
+	}
+}
+
+void mm_drain(struct mm *mm)
+{
+	mm_lock_timed(mm);
+	cache_drain(mm, this_cpu(mm));
+	buddy_cursor_release(mm);
+	mm_unlock(mm);
+}

@@ -1,0 +1,405 @@
+/* Takes blocks out of the free memory and gives them back; see buddy.h. */
+#include "mm/buddy.h"
+
+#include "lib/assert.h"
+
+/* The classes whose runs change when frames of a state come or go: the state itself and the unions that hold it. */
+static const uint8_t classes_of[4] = {
+	[CLASS_DIRTY] = 1u << CLASS_DIRTY | 1u << CLASS_UNREPORTED | 1u << CLASS_ALL,
+	[CLASS_ZERO] = 1u << CLASS_ZERO | 1u << CLASS_UNREPORTED | 1u << CLASS_ALL,
+	[CLASS_REPORTED] = 1u << CLASS_REPORTED | 1u << CLASS_ALL,
+	[CLASS_REPORTED_ZERO] = 1u << CLASS_REPORTED_ZERO | 1u << CLASS_ALL,
+};
+
+/* Counts frames that come (sign 1) or go (-1), of one state. */
+static inline void count_state(struct mm *mm, struct area *area, unsigned state, int n)
+{
+	area->free = (uint16_t)(area->free + n);
+	mm->free += (uint64_t)(int64_t)n;
+	if (likely(state == CLASS_DIRTY))
+		return;
+	if (state == CLASS_ZERO) {
+		area->zero = (uint16_t)(area->zero + n);
+		mm->zero += (uint64_t)(int64_t)n;
+		return;
+	}
+	area->reported = (uint16_t)(area->reported + n);
+	mm->reported += (uint64_t)(int64_t)n;
+	if (state == CLASS_REPORTED_ZERO) {
+		area->reported_zero = (uint16_t)(area->reported_zero + n);
+		mm->reported_zero += (uint64_t)(int64_t)n;
+	}
+}
+
+/* The same for the frames of mask, of whatever states. Returns the classes that are touched. */
+static unsigned count_mixed(struct mm *mm, struct area *area, const struct word *w, uint64_t mask, int sign)
+{
+	const uint64_t of_state[4] = {
+		[CLASS_DIRTY] = mask & ~(w->zero | w->reported),
+		[CLASS_ZERO] = mask & w->zero & ~w->reported,
+		[CLASS_REPORTED] = mask & w->reported & ~w->zero,
+		[CLASS_REPORTED_ZERO] = mask & w->reported & w->zero,
+	};
+	unsigned touched = 0;
+
+	for (unsigned s = 0; s < 4; s++) {
+		if (of_state[s] != 0) {
+			count_state(mm, area, s, sign * (int)bit_count(of_state[s]));
+			touched |= classes_of[s];
+		}
+	}
+	return touched;
+}
+
+static void word_ladders(struct area *area, const struct word *word, unsigned w, unsigned touched)
+{
+	for (; touched != 0; touched &= touched - 1) {
+		unsigned c = bit_first(touched);
+		area->ladder[c] = ladder_set(area->ladder[c], w, run_fit(word_class(word, c)));
+	}
+}
+
+/* Frames of one word stop being free. The indexes are the caller's to bring up to date. */
+static inline void word_take(struct mm *mm, struct area *area, struct word *word, unsigned w, uint64_t mask, unsigned n)
+{
+	word->free &= ~mask;
+	if (likely(area->pure != CLASS_MIXED)) {
+		count_state(mm, area, area->pure, -(int)n);
+		area->ladder[area->pure] = ladder_set(area->ladder[area->pure], w, run_fit(word->free));
+	} else {
+		word_ladders(area, word, w, count_mixed(mm, area, word, mask, -1));
+	}
+}
+
+/* The one state of all frames in mask, or CLASS_MIXED. */
+static unsigned mask_state(const struct word *word, uint64_t mask)
+{
+	uint64_t zero = word->zero & mask, reported = word->reported & mask;
+
+	if ((zero != 0 && zero != mask) || (reported != 0 && reported != mask))
+		return CLASS_MIXED;
+	return (zero != 0 ? 1u : 0u) | (reported != 0 ? 2u : 0u);
+}
+
+/* Frames of one word, taken before, are free again. */
+static inline void word_give(struct mm *mm, struct area *area, struct area_bits *bits, unsigned w, uint64_t mask,
+			     unsigned n, unsigned state)
+{
+	struct word *word = &bits->word[w];
+
+	word->start &= ~mask;
+	word->free |= mask;
+	if (state == GIVE_AS_WAS) {
+		state = mask_state(word, mask);
+	} else {
+		word->zero = (state & 1) != 0 ? word->zero | mask : word->zero & ~mask;
+		word->reported = (state & 2) != 0 ? word->reported | mask : word->reported & ~mask;
+	}
+	if (area->free == 0 && state != CLASS_MIXED) {
+		area->pure = (uint8_t)state;
+		area->ladder[state] = LADDER_EMPTY;
+	}
+	if (likely(area->pure == state && state != CLASS_MIXED)) {
+		count_state(mm, area, state, (int)n);
+		area->ladder[state] = ladder_set(area->ladder[state], w, run_fit(word->free));
+		return;
+	}
+	unsigned touched = count_mixed(mm, area, word, mask, 1);
+	if (area->pure == CLASS_MIXED) {
+		word_ladders(area, word, w, touched);
+	} else {
+		area->pure = CLASS_MIXED;
+		area_ladders(mm, area, bits);
+	}
+}
+
+/* --- the areas that serve order 0 --- */
+
+static void cursor_set(struct mm *mm, unsigned which, uint32_t a, unsigned cls)
+{
+	const uint8_t flag = (uint8_t)(AREA_CURSOR << which);
+	uint32_t old = mm->cursor[which];
+
+	mm->cursor_class[which] = cls;
+	if (old == a)
+		return;
+	mm->cursor[which] = a;
+	if (a != AREA_NONE)
+		mm->areas[a].flags |= flag;
+	if (old != AREA_NONE) {
+		mm->areas[old].flags &= (uint8_t)~flag;
+		index_area(mm, old);
+	}
+}
+
+void buddy_cursor_release(struct mm *mm)
+{
+	for (unsigned i = 0; i < 2; i++)
+		if (mm->cursor[i] != AREA_NONE && mm->areas[mm->cursor[i]].free == AREA_FRAMES)
+			cursor_set(mm, i, AREA_NONE, 0);
+}
+
+/* --- taking --- */
+
+static void mark_taken(struct mm *mm, struct area_bits *bits, unsigned w, uint64_t mask, unsigned bit, unsigned n,
+		       enum buddy_take how)
+{
+	if (likely(how == TAKE_ALLOCATE)) {
+		bits->word[w].start |= BIT(bit);
+	} else {
+		bits->isolated[w] |= mask;
+		mm->isolated += n;
+	}
+}
+
+pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
+{
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+	unsigned w, bit = 0;
+
+	if (likely(order <= 6)) {
+		w = ladder_best(area->ladder[cls], order);
+		struct word *word = &bits->word[w];
+		uint64_t fits = area->pure == cls ? word->free : word_class(word, cls);
+		bit = run_best(fits, order);
+		uint64_t mask = bits_low(1u << order) << bit;
+		word_take(mm, area, word, w, mask, 1u << order);
+		mark_taken(mm, bits, w, mask, bit, 1u << order, how);
+	} else {
+		w = ladder_best_words(area->ladder[cls], order);
+		for (unsigned i = 0; i < 1u << (order - 6); i++) {
+			word_take(mm, area, &bits->word[w + i], w + i, ~0ull, 64);
+			if (how == TAKE_ISOLATE || i == 0)
+				mark_taken(mm, bits, w + i, ~0ull, 0, 64, how);
+		}
+	}
+	index_area(mm, a);
+	return area_pfn(mm, a) + w * 64 + bit;
+}
+
+pfn_t buddy_take_part(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how)
+{
+	uint32_t a = index_find_part(mm, cls, order, low_only);
+
+	if (a == AREA_NONE)
+		return MM_PFN_NONE;
+	if (order == 0 && how == TAKE_ALLOCATE && !low_only && cls < CLASS_UNREPORTED)
+		cursor_set(mm, cls & 1, a, cls);
+	return buddy_take_from(mm, a, order, cls, how);
+}
+
+pfn_t buddy_take_break(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how)
+{
+	uint32_t a = index_find_whole(mm, cls, MM_ORDER_AREA, low_only);
+
+	if (a == AREA_NONE)
+		return MM_PFN_NONE;
+	struct area *area = &mm->areas[a];
+	if (area->kind == AREA_FREE)
+		area_map(mm, a);
+	else
+		index_remove(mm, a); /* wholly free, but mixed: it has its bitmaps */
+	/* What was looked for may be a mix; in a pure area every frame is of its one class. */
+	if (area->pure != CLASS_MIXED)
+		cls = area->pure;
+	if (order == 0 && how == TAKE_ALLOCATE && !low_only && cls < CLASS_UNREPORTED)
+		cursor_set(mm, cls & 1, a, cls);
+	return buddy_take_from(mm, a, order, cls, how);
+}
+
+pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how)
+{
+	uint32_t first = index_find_whole(mm, cls, order, low_only);
+
+	if (first == AREA_NONE)
+		return MM_PFN_NONE;
+	uint32_t n = 1u << (order - MM_ORDER_AREA);
+	for (uint32_t a = first; a < first + n; a++) {
+		struct area *area = &mm->areas[a];
+		index_remove(mm, a);
+		mm->free -= area->free;
+		mm->zero -= area->zero;
+		mm->reported -= area->reported;
+		mm->reported_zero -= area->reported_zero;
+		area->free = area->zero = area->reported = area->reported_zero = 0;
+		area->kind = how == TAKE_ISOLATE ? AREA_ISOLATED : AREA_BODY;
+	}
+	if (how == TAKE_ISOLATE) {
+		mm->isolated += (uint64_t)n * AREA_FRAMES;
+	} else {
+		mm->areas[first].kind = AREA_HEAD;
+		mm->areas[first].order = (uint8_t)order;
+	}
+	return area_pfn(mm, first);
+}
+
+size_t buddy_take_frames(struct mm *mm, unsigned cls, bool low_only, size_t count, pfn_t *pfns)
+{
+	uint32_t a = index_find_part(mm, cls, 0, low_only);
+
+	if (a == AREA_NONE)
+		return 0;
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+	size_t n = 0;
+	for (unsigned w = 0; w < AREA_WORDS && n < count; w++) {
+		struct word *word = &bits->word[w];
+		uint64_t fits = word_class(word, cls);
+		uint64_t mask = 0;
+		size_t before = n;
+		for (; fits != 0 && n < count; fits &= fits - 1) {
+			pfns[n++] = area_pfn(mm, a) + w * 64 + bit_first(fits);
+			mask |= fits & -fits;
+		}
+		if (mask != 0) {
+			word_take(mm, area, word, w, mask, (unsigned)(n - before));
+			word->start |= mask;
+		}
+	}
+	index_area(mm, a);
+	return n;
+}
+
+void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count)
+{
+	uint32_t a = area_of(mm, pfn);
+	unsigned at = pfn % AREA_FRAMES;
+
+	if (mm->areas[a].kind == AREA_FREE)
+		area_map(mm, a);
+	while (count != 0) {
+		unsigned w = at / 64, bit = at % 64;
+		unsigned n = count < 64 - bit ? count : 64 - bit;
+		uint64_t mask = bits_low(n) << bit;
+		word_take(mm, &mm->areas[a], &mm->bits[a].word[w], w, mask, n);
+		mm->bits[a].word[w].start |= mask;
+		at += n;
+		count -= n;
+	}
+	index_area(mm, a);
+}
+
+/* --- giving --- */
+
+void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
+{
+	uint32_t a = area_of(mm, pfn);
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+	unsigned at = pfn % AREA_FRAMES;
+
+	while (count != 0) {
+		unsigned w = at / 64, bit = at % 64;
+		unsigned n = count < 64 - bit ? count : 64 - bit;
+		uint64_t mask = bits_low(n) << bit;
+		if ((bits->isolated[w] & mask) != 0) {
+			ASSERT((bits->isolated[w] & mask) == mask);
+			bits->isolated[w] &= ~mask;
+			mm->isolated -= n;
+		}
+		word_give(mm, area, bits, w, mask, n, state);
+		at += n;
+		count -= n;
+	}
+	index_area(mm, a);
+}
+
+/* One area of a block of order 9 or more. */
+static void area_give(struct mm *mm, uint32_t a, unsigned state)
+{
+	struct area *area = &mm->areas[a];
+
+	if (area->kind == AREA_ISOLATED)
+		mm->isolated -= AREA_FRAMES;
+	if (state == GIVE_AS_WAS && area->pure == CLASS_MIXED) {
+		struct area_bits *bits = &mm->bits[a];
+		area->kind = AREA_MAPPED;
+		for (unsigned w = 0; w < AREA_WORDS; w++)
+			count_mixed(mm, area, &bits->word[w], ~0ull, 1);
+	} else {
+		if (state != GIVE_AS_WAS)
+			area->pure = (uint8_t)state;
+		area->kind = AREA_FREE;
+		count_state(mm, area, area->pure, AREA_FRAMES);
+	}
+	index_area(mm, a);
+}
+
+void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
+{
+	if (likely(order < MM_ORDER_AREA)) {
+		uint32_t a = area_of(mm, pfn);
+		struct area_bits *bits = &mm->bits[a];
+		unsigned w = pfn % AREA_FRAMES / 64;
+		if (likely(order <= 6 && mm->isolated == 0)) {
+			uint64_t mask = bits_low(1u << order) << (pfn % 64);
+			word_give(mm, &mm->areas[a], bits, w, mask, 1u << order, state);
+			index_area(mm, a);
+			return;
+		}
+		buddy_give_frames(mm, pfn, 1u << order, state);
+		return;
+	}
+	uint32_t first = area_of(mm, pfn);
+	for (uint32_t a = first; a < first + (1u << (order - MM_ORDER_AREA)); a++)
+		area_give(mm, a, state);
+}
+
+/* --- is this an allocated block? --- */
+
+static _Noreturn void bad_block(struct mm *mm, pfn_t pfn, unsigned order, const void *caller, const char *what)
+{
+	mm_port_unlock(&mm->lock);
+	enum mm_state state = mm_frame_state(mm, pfn);
+	mm_port_panic("mm: %s: pfn 0x%llx order %u is %s, called from %p", what, (unsigned long long)pfn, order,
+		      mm_state_name(state), caller);
+}
+
+/* A frame that belongs to a block which starts before it. */
+static bool is_body(const struct area_bits *bits, unsigned at)
+{
+	const struct word *word = &bits->word[at / 64];
+
+	return (((word->free | word->start | bits->isolated[at / 64]) >> (at % 64)) & 1) == 0;
+}
+
+void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+{
+	if (unlikely(order > MM_ORDER_MAX))
+		bad_block(mm, pfn, order, caller, "order is beyond 18");
+	if (unlikely(!is_aligned(pfn, 1ull << order)))
+		bad_block(mm, pfn, order, caller, "free of a misaligned block");
+	if (unlikely(!buddy_holds(mm, pfn)))
+		bad_block(mm, pfn, order, caller, "free of memory that isn't managed");
+
+	uint32_t a = area_of(mm, pfn);
+	const struct area *area = &mm->areas[a];
+	if (unlikely(area->kind != AREA_MAPPED || order >= MM_ORDER_AREA)) {
+		if (area->kind == AREA_HEAD && area->order == order && pfn % AREA_FRAMES == 0)
+			return;
+		bad_block(mm, pfn, order, caller,
+			  area->kind == AREA_HEAD || area->kind == AREA_BODY ? "free with the wrong order"
+									     : "free of a block that isn't allocated");
+	}
+
+	const struct area_bits *bits = &mm->bits[a];
+	unsigned at = pfn % AREA_FRAMES, n = 1u << order;
+	if (unlikely((area->flags & AREA_MAY_CACHE) != 0 && bits->cached[at] != 0))
+		bad_block(mm, pfn, order, caller, "double free");
+	for (unsigned i = 0; i < n; i += 64) {
+		const struct word *word = &bits->word[(at + i) / 64];
+		uint64_t mask = bits_low(n) << (at % 64);
+		uint64_t want = i == 0 ? BIT(at % 64) : 0;
+		if (unlikely((word->start & mask) != want || (word->free & mask) != 0)) {
+			bool head = ((bits->word[at / 64].start >> (at % 64)) & 1) != 0;
+			bad_block(mm, pfn, order, caller,
+				  head ? "free with the wrong order" : "free of a block that isn't allocated");
+		}
+	}
+	if (unlikely((area->flags & AREA_HOLES) != 0 && ((bits->isolated[at / 64] >> (at % 64)) & 1) != 0))
+		bad_block(mm, pfn, order, caller, "free of memory that isn't managed");
+	/* A larger block could only start here if its second half started at the frame after ours. */
+	if (at + n < AREA_FRAMES && is_aligned(at, 2ull * n) && unlikely(is_body(bits, at + n)))
+		bad_block(mm, pfn, order, caller, "free with the wrong order");
+}

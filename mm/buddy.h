@@ -1,0 +1,65 @@
+/* The buddy allocator proper: takes blocks out of the free memory and gives them back. Everything here wants mm->lock
+ * held; policy (what to take first, zeroing, caches, waiting) is alloc.c's, batches are page_proc.c's.
+ *
+ * Inside an area nothing is split or merged: an aligned run of free bits is a block. Areas come and go as a whole.
+ */
+#pragma once
+
+#include "mm/index.h"
+#include "mm/state.h"
+
+/* What becomes of a block that is taken. */
+enum buddy_take {
+	TAKE_ALLOCATE, /* somebody owns it */
+	TAKE_ISOLATE,  /* a page processor works on it */
+};
+
+/* What a given block contains: one of the four states (CLASS_DIRTY to CLASS_REPORTED_ZERO), or what each frame was when it was
+ * taken. */
+#define GIVE_AS_WAS CLASS_COUNT
+
+/* Takes the best fit of a class for order 0 to 8 from the areas that are in use already. MM_PFN_NONE: none. */
+pfn_t buddy_take_part(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
+
+/* Takes order 0 to 8 by breaking a wholly free area of the class. */
+pfn_t buddy_take_break(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
+
+/* Takes order 9 to 18. */
+pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
+
+/* Takes the best fit of area a, which is mapped and has a run of the class for an order below 9. */
+pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how);
+
+/* Takes as many as count frames of the class from the area of the best fit, one block of order 0 each, and stores their pfns.
+ * Returns how many, at least 1; 0: the class has none within an area. */
+size_t buddy_take_frames(struct mm *mm, unsigned cls, bool low_only, size_t count, pfn_t *pfns);
+
+/* Takes exactly these frames, all free and in one area, as allocated blocks of order 0. */
+void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count);
+
+/* Gives a taken block back, allocated or isolated, whole. */
+void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state);
+
+/* Gives count frames back that are part of taken blocks of order 0 to 8 and lie in one area. */
+void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state);
+
+/* Lets go of cursors that keep a wholly free area from being one. */
+void buddy_cursor_release(struct mm *mm);
+
+/* Panics unless pfn, order is an allocated block. caller is named in the message. */
+void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller);
+
+static inline bool buddy_holds(const struct mm *mm, pfn_t pfn)
+{
+	return (pfn >> MM_ORDER_AREA) - mm->area_base < mm->area_count;
+}
+
+static inline uint32_t area_of(const struct mm *mm, pfn_t pfn)
+{
+	return (uint32_t)(pfn >> MM_ORDER_AREA) - mm->area_base;
+}
+
+static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
+{
+	return (pfn_t)(a + mm->area_base) << MM_ORDER_AREA;
+}

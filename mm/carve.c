@@ -1,0 +1,174 @@
+/* What is done to particular frames rather than to the best ones: splitting a block that somebody owns, taking a given
+ * range, retiring a bad frame.
+ */
+#include "lib/assert.h"
+#include "mm/buddy.h"
+#include "mm/cache.h"
+#include "mm/page_proc.h"
+#include "mm/timing.h"
+
+/* An area of an allocated block of order >= 9 gets bitmaps, all its frames allocated. */
+static void area_map_allocated(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+
+	if (area->pure != CLASS_MIXED) {
+		/* Otherwise the words hold what the frames were, and the rest is as it should be but for the free bits. */
+		memset(bits, 0, sizeof(*bits));
+		for (unsigned w = 0; w < AREA_WORDS; w++) {
+			bits->word[w].zero = (area->pure & 1) != 0 ? ~0ull : 0;
+			bits->word[w].reported = (area->pure & 2) != 0 ? ~0ull : 0;
+		}
+	}
+	for (unsigned w = 0; w < AREA_WORDS; w++)
+		bits->word[w].free = bits->word[w].start = 0;
+	area->kind = AREA_MAPPED;
+	area->pure = CLASS_DIRTY;
+	area->ladder[CLASS_DIRTY] = LADDER_EMPTY;
+	index_area(mm, a);
+}
+
+/* Sets the start bits for blocks of order to (below 9) from frame at on, n frames of one area. */
+static void starts_set(struct area_bits *bits, unsigned at, unsigned n, unsigned to)
+{
+	for (unsigned i = at; i < at + n; i += 1u << to)
+		bits->word[i / 64].start |= BIT(i % 64);
+}
+
+void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
+{
+	const void *caller = __builtin_return_address(0);
+	uint32_t a = 0;
+
+	ASSERT(to <= order);
+	mm_lock_timed(mm);
+	buddy_verify(mm, pfn, order, caller);
+	a = area_of(mm, pfn);
+	if (order < MM_ORDER_AREA) {
+		starts_set(&mm->bits[a], pfn % AREA_FRAMES, 1u << order, to);
+		mm_unlock(mm);
+		return;
+	}
+	/* The block is the caller's, so the lock can be dropped between areas. The head goes last: until then it still
+	 * claims the whole block, which stops nobody, since nobody else may touch it. */
+	const uint32_t n = 1u << (order - MM_ORDER_AREA);
+	const uint32_t step = to >= MM_ORDER_AREA ? 1u << (to - MM_ORDER_AREA) : 1;
+	for (uint32_t i = 0; i < n; i += step) {
+		if (to < MM_ORDER_AREA) {
+			area_map_allocated(mm, a + i);
+			starts_set(&mm->bits[a + i], 0, AREA_FRAMES, to);
+		} else {
+			mm->areas[a + i].kind = AREA_HEAD;
+			mm->areas[a + i].order = (uint8_t)to;
+		}
+		if (i % 8 == 7) {
+			mm_unlock(mm);
+			mm_lock_timed(mm);
+		}
+	}
+	mm_unlock(mm);
+}
+
+/* The frames at to at + n - 1 of area a, all free? */
+static bool all_free(const struct mm *mm, uint32_t a, unsigned at, unsigned n)
+{
+	const struct area *area = &mm->areas[a];
+
+	if (area->kind == AREA_FREE)
+		return true;
+	if (area->kind != AREA_MAPPED)
+		return false;
+	for (unsigned i = at; i < at + n;) {
+		unsigned k = at + n - i < 64 - i % 64 ? at + n - i : 64 - i % 64;
+		uint64_t mask = bits_low(k) << (i % 64);
+		if ((mm->bits[a].word[i / 64].free & mask) != mask)
+			return false;
+		i += k;
+	}
+	return true;
+}
+
+int mm_take_range(struct mm *mm, pfn_t start, size_t count)
+{
+	int result = -1;
+
+	if (count == 0)
+		return 0;
+	if (!buddy_holds(mm, start) || count > mm->managed || !buddy_holds(mm, start + count - 1))
+		return -1;
+	mm_lock_timed(mm);
+	cache_drain(mm, this_cpu(mm));
+	page_proc_abort(mm);
+	pfn_t end = start + count;
+	for (pfn_t pfn = start; pfn < end;) {
+		unsigned at = pfn % AREA_FRAMES;
+		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
+		if (!all_free(mm, area_of(mm, pfn), at, n))
+			goto out;
+		pfn += n;
+	}
+	for (pfn_t pfn = start; pfn < end;) {
+		unsigned at = pfn % AREA_FRAMES;
+		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
+		buddy_take_exact(mm, pfn, n);
+		pfn += n;
+	}
+	result = 0;
+out:
+	mm_unlock(mm);
+	return result;
+}
+
+static bool frame_isolated(const struct mm *mm, uint32_t a, unsigned at)
+{
+	const struct area_bits *bits = &mm->bits[a];
+
+	if (mm->areas[a].kind != AREA_MAPPED)
+		return mm->areas[a].kind == AREA_ISOLATED;
+	return ((bits->isolated[at / 64] & ~bits->word[at / 64].start) >> (at % 64) & 1) != 0;
+}
+
+int mm_retire(struct mm *mm, pfn_t pfn)
+{
+	const void *caller = __builtin_return_address(0);
+	int result = -1;
+
+	if (!buddy_holds(mm, pfn))
+		return -1;
+	mm_lock_timed(mm);
+	cache_drain(mm, this_cpu(mm));
+	uint32_t a = area_of(mm, pfn);
+	unsigned at = pfn % AREA_FRAMES, w = at / 64;
+	uint64_t mask = BIT(at % 64);
+	struct area *area = &mm->areas[a];
+	if (frame_isolated(mm, a, at))
+		page_proc_abort(mm);
+	while (frame_isolated(mm, a, at)) {
+		mm_unlock(mm);
+		bool again = page_proc_wait(mm);
+		mm_lock_timed(mm);
+		if (!again && frame_isolated(mm, a, at))
+			goto out;
+	}
+	if (area->kind == AREA_HOLE)
+		goto out;
+	if (all_free(mm, a, at, 1)) {
+		buddy_take_exact(mm, pfn, 1);
+	} else {
+		if (area->kind == AREA_MAPPED && (area->flags & AREA_HOLES) != 0 &&
+		    (mm->bits[a].isolated[w] & mask) != 0)
+			goto out;
+		buddy_verify(mm, pfn, 0, caller);
+	}
+	/* From here on it looks like memory that was never ours. */
+	mm->bits[a].word[w].start |= mask;
+	mm->bits[a].isolated[w] |= mask;
+	area->flags |= AREA_HOLES;
+	mm->managed--;
+	mm->retired++;
+	result = 0;
+out:
+	mm_unlock(mm);
+	return result;
+}

@@ -1,0 +1,201 @@
+/* One function that walks everything: every count, ladder and index is derived anew from the bitmaps and compared. */
+#include "mm/buddy.h"
+#include "mm/cache.h"
+#include "mm/contents.h"
+#include "mm/timing.h"
+
+#define EXPECT(cond, ...)                                       \
+	do {                                                    \
+		if (!(cond)) {                                  \
+			mm_port_log("mm: check: " __VA_ARGS__); \
+			return false;                           \
+		}                                               \
+	} while (0)
+
+struct sums {
+	uint64_t managed, free, zero, reported, reported_zero, isolated, cached;
+};
+
+/* A mapped area's frames: each in exactly one of the states, allocated blocks well-formed. Counts what it sees. */
+static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
+{
+	const struct area *area = &mm->areas[a];
+	const struct area_bits *bits = &mm->bits[a];
+	unsigned free = 0, zero = 0, reported = 0, reported_zero = 0;
+
+	for (unsigned w = 0; w < AREA_WORDS; w++) {
+		const struct word *word = &bits->word[w];
+		uint64_t isolated = bits->isolated[w];
+		uint64_t hole = isolated & word->start;
+		EXPECT((word->free & (word->start | isolated)) == 0, "area %u word %u: frames both free and not", a, w);
+		EXPECT(hole == 0 || (area->flags & AREA_HOLES) != 0, "area %u word %u: holes unflagged", a, w);
+		free += bit_count(word->free);
+		zero += bit_count(word_class(word, CLASS_ZERO));
+		reported += bit_count(word->free & word->reported);
+		reported_zero += bit_count(word_class(word, CLASS_REPORTED_ZERO));
+		s->isolated += bit_count(isolated & ~hole);
+		s->managed += 64 - bit_count(hole);
+		/* A frame that is none of free, isolated, or first of a block belongs to the block before it. */
+		uint64_t body = ~(word->free | word->start | isolated);
+		uint64_t before = w == 0 ? 0 : ~(bits->word[w - 1].free | bits->isolated[w - 1]) >> 63;
+		uint64_t owned = ~(word->free | isolated);
+		EXPECT((body & ~(owned << 1 | before)) == 0, "area %u word %u: a block without a first frame", a, w);
+		for (unsigned i = 0; (area->flags & AREA_MAY_CACHE) != 0 && i < 64; i++) {
+			if (bits->cached[w * 64 + i] == 0)
+				continue;
+			s->cached++;
+			EXPECT(((word->start & ~isolated) >> i & 1) != 0, "area %u: frame %u cached but not a block", a,
+			       w * 64 + i);
+		}
+	}
+	EXPECT(free == area->free && zero == area->zero && reported == area->reported &&
+		       reported_zero == area->reported_zero,
+	       "area %u counts %u free %u zero %u reported %u both, has %u %u %u %u", a, area->free, area->zero,
+	       area->reported, area->reported_zero, free, zero, reported, reported_zero);
+	return true;
+}
+
+static bool check_ladders(struct mm *mm, uint32_t a)
+{
+	const struct area *area = &mm->areas[a];
+	const struct area_bits *bits = &mm->bits[a];
+
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		uint64_t ladder = 0;
+		if (area->pure != CLASS_MIXED && c != area->pure) {
+			if (c >= CLASS_UNREPORTED)
+				continue;
+			for (unsigned w = 0; w < AREA_WORDS; w++)
+				EXPECT(word_class(&bits->word[w], c) == 0, "area %u isn't purely %u", a, area->pure);
+			continue;
+		}
+		for (unsigned w = 0; w < AREA_WORDS; w++)
+			ladder |= BIT(8 * run_fit(word_class(&bits->word[w], c)) + w);
+		EXPECT(ladder == area->ladder[c], "area %u class %u: ladder is %llx, not %llx", a, c,
+		       (unsigned long long)area->ladder[c], (unsigned long long)ladder);
+	}
+	return true;
+}
+
+static bool check_listed(struct mm *mm, uint32_t a)
+{
+	const struct area *area = &mm->areas[a];
+	const struct gib *g = &mm->gibs[a / GIB_AREAS];
+	unsigned w = a % GIB_AREAS / 64;
+
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		for (unsigned k = 0; k < MM_ORDER_AREA; k++) {
+			bool listed = (g->part[c][k][w] >> (a % 64) & 1) != 0;
+			EXPECT(listed == (fit_of(area->fit, c) == k + 1), "area %u class %u order %u: listed %d", a, c,
+			       k, listed);
+		}
+		bool whole = (g->whole[c][w] >> (a % 64) & 1) != 0;
+		EXPECT(whole == ((area->fit & FIT_WHOLE(c)) != 0), "area %u class %u: listed whole %d", a, c, whole);
+	}
+	return true;
+}
+
+static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
+{
+	const struct area *area = &mm->areas[a];
+	bool whole = area->kind == AREA_FREE ||
+		     (area->kind == AREA_MAPPED && area->free == AREA_FRAMES && (area->flags & AREA_CURSORS) == 0);
+
+	EXPECT(((area->fit & FIT_WHOLE(CLASS_ALL)) != 0) == whole, "area %u: whole or not", a);
+	switch (area->kind) {
+	case AREA_HOLE:
+		EXPECT(area->free == 0 && area->fit == 0, "area %u: a hole with free frames", a);
+		break;
+	case AREA_MAPPED:
+		if (!check_words(mm, a, s) || !check_ladders(mm, a))
+			return false;
+		break;
+	case AREA_FREE:
+		s->managed += AREA_FRAMES;
+		EXPECT(area->free == AREA_FRAMES && area->zero == (area->pure == CLASS_ZERO ? AREA_FRAMES : 0) &&
+			       area->reported == ((area->pure & 2) != 0 ? AREA_FRAMES : 0) &&
+			       area->reported_zero == (area->pure == CLASS_REPORTED_ZERO ? AREA_FRAMES : 0),
+		       "area %u: uniform, but counted otherwise", a);
+		break;
+	default:
+		s->managed += AREA_FRAMES;
+		s->isolated += area->kind == AREA_ISOLATED ? AREA_FRAMES : 0;
+		s->cached += area->kind == AREA_CACHED ? AREA_FRAMES : 0;
+		EXPECT(area->free == 0 && area->zero == 0 && area->reported == 0 && area->fit == 0,
+		       "area %u: taken whole, but counted as free", a);
+		if (area->kind == AREA_HEAD)
+			for (uint32_t i = 1; i < 1u << (area->order - MM_ORDER_AREA); i++)
+				EXPECT(a + i < mm->area_count && mm->areas[a + i].kind == AREA_BODY,
+				       "area %u: block of order %u has no area %u", a, area->order, i);
+	}
+	s->free += area->free;
+	s->zero += area->zero;
+	s->reported += area->reported;
+	s->reported_zero += area->reported_zero;
+	return check_listed(mm, a);
+}
+
+/* A gib's ladders against its maps, and the lists above against the gib. */
+static bool check_gib(struct mm *mm, uint32_t gi)
+{
+	const struct gib *g = &mm->gibs[gi];
+	bool high = gi >= mm->gib_low;
+
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		uint64_t ladder = 0;
+		for (unsigned w = 0; w < AREA_WORDS; w++)
+			ladder |= BIT(8 * run_fit(g->whole[c][w]) + w);
+		EXPECT(ladder == g->ladder[c], "gib %u class %u: ladder is %llx, not %llx", gi, c,
+		       (unsigned long long)g->ladder[c], (unsigned long long)ladder);
+		for (unsigned k = 0; k <= MM_ORDER_MAX; k++) {
+			unsigned words = 0;
+			for (unsigned w = 0; k < MM_ORDER_AREA && w < AREA_WORDS; w++)
+				words |= g->part[c][k][w] != 0 ? 1u << w : 0;
+			if (k < MM_ORDER_AREA)
+				EXPECT(words == g->part_words[c][k], "gib %u class %u order %u: words", gi, c, k);
+			bool want = k < MM_ORDER_AREA ? words != 0 : g->fit[c] == k - MM_ORDER_AREA + 1;
+			bool listed =
+				high ? (mm->high[(size_t)(c * (MM_ORDER_MAX + 1) + k) * mm->high_words + gi / 64] >>
+						(gi % 64) &
+					1) != 0
+				     : (mm->low[c][k] >> gi & 1) != 0;
+			EXPECT(want == listed, "gib %u class %u order %u: listed %d", gi, c, k, listed);
+			if (listed)
+				EXPECT((mm->orders[high][c] >> k & 1) != 0, "class %u order %u: not listed", c, k);
+		}
+	}
+	return true;
+}
+
+static bool check_all(struct mm *mm)
+{
+	struct sums s = {0};
+	uint64_t cached = 0;
+
+	for (uint32_t a = 0; a < mm->area_count; a++)
+		if (!check_area(mm, a, &s))
+			return false;
+	for (uint32_t g = 0; g < mm->gib_count; g++)
+		if (!check_gib(mm, g))
+			return false;
+	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+		cached += mm->cpu[i].hot_count + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+	EXPECT(s.managed == mm->managed && s.free == mm->free && s.zero == mm->zero && s.reported == mm->reported &&
+		       s.reported_zero == mm->reported_zero && s.isolated == mm->isolated && s.cached == cached,
+	       "totals are %llu managed %llu free %llu zero %llu reported %llu isolated %llu cached, "
+	       "areas have %llu %llu %llu %llu %llu %llu",
+	       (unsigned long long)mm->managed, (unsigned long long)mm->free, (unsigned long long)mm->zero,
+	       (unsigned long long)mm->reported, (unsigned long long)mm->isolated, (unsigned long long)cached,
+	       (unsigned long long)s.managed, (unsigned long long)s.free, (unsigned long long)s.zero,
+	       (unsigned long long)s.reported, (unsigned long long)s.isolated, (unsigned long long)s.cached);
+	EXPECT(s.free + s.isolated + cached <= s.managed, "more free and isolated frames than managed ones");
+	return true;
+}
+
+bool mm_check(struct mm *mm)
+{
+	mm_port_lock(&mm->lock);
+	bool good = check_all(mm);
+	mm_port_unlock(&mm->lock);
+	return good;
+}

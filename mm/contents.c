@@ -1,0 +1,162 @@
+/* Zeroing at allocation, and the fills of DEBUG builds; see contents.h. */
+#include "mm/contents.h"
+
+#include "lib/assert.h"
+#include "mm/buddy.h"
+#include "mm/cache.h"
+
+/* Between two looks at whether somebody waits. */
+#define ZERO_STRETCH 16u
+
+#define FILL_PATTERN 0xdeadf4eedeadf4eeull
+
+/* Calls visit for the runs of frames of an owned block, each with the one state it had when it was taken. */
+static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, bool as_was, void *ctx,
+			 void (*visit)(void *ctx, pfn_t pfn, uint64_t frames, unsigned state))
+{
+	const pfn_t end = pfn + (1ull << order);
+
+	if (!as_was) {
+		visit(ctx, pfn, 1ull << order, CLASS_DIRTY);
+		return;
+	}
+	while (pfn < end) {
+		uint32_t a = area_of(mm, pfn);
+		const struct area *area = &mm->areas[a];
+		if (area->kind != AREA_MAPPED && area->pure != CLASS_MIXED) {
+			visit(ctx, pfn, AREA_FRAMES, area->pure);
+			pfn += AREA_FRAMES;
+			continue;
+		}
+		const struct word *word = &mm->bits[a].word[pfn % AREA_FRAMES / 64];
+		unsigned bit = pfn % 64;
+		unsigned left = end - pfn < 64 - bit ? (unsigned)(end - pfn) : 64 - bit;
+		unsigned state = (unsigned)(((word->zero >> bit) & 1) | ((word->reported >> bit) & 1) << 1);
+		uint64_t differ = (word->zero ^ ((state & 1) != 0 ? ~0ull : 0)) |
+				  (word->reported ^ ((state & 2) != 0 ? ~0ull : 0));
+		differ >>= bit;
+		unsigned n = differ == 0 || bit_first(differ) > left ? left : bit_first(differ);
+		visit(ctx, pfn, n, state);
+		pfn += n;
+	}
+}
+
+struct zeroing {
+	bool hot;
+	uint64_t known, stored;
+};
+
+static void store(pfn_t pfn, uint64_t frames, bool hot)
+{
+	while (frames != 0) {
+		uint64_t n = frames < ZERO_STRETCH ? frames : ZERO_STRETCH;
+		if (hot)
+			mm_port_zero_hot(pfn, n);
+		else
+			mm_port_zero_cold(pfn, n);
+		pfn += n;
+		frames -= n;
+		if (frames != 0 && mm_port_should_yield())
+			mm_port_relax();
+	}
+}
+
+void contents_store_zero(pfn_t pfn, uint64_t count)
+{
+	store(pfn, count, false);
+	mm_port_zero_fence();
+}
+
+static void zero_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
+{
+	struct zeroing *z = ctx;
+
+	if ((state & 1) != 0) {
+		z->known += frames;
+		return;
+	}
+	z->stored += frames;
+	store(pfn, frames, z->hot);
+}
+
+void contents_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_was)
+{
+	struct mm_cpu *cpu = this_cpu(mm);
+	struct zeroing z = {.hot = hot};
+
+	if (order == 0 && as_was) {
+		/* The stock's common case, without a look at the clock. */
+		const struct word *word = &mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64];
+		if (((word->zero >> (pfn % 64)) & 1) != 0) {
+			cpu->hit_frames++;
+			return;
+		}
+	}
+	uint64_t since = mm_port_now_ns();
+	for_each_run(mm, pfn, order, as_was, &z, zero_run);
+	if (z.stored != 0) {
+		if (!hot)
+			mm_port_zero_fence();
+		cpu->alloc_zero_ns += mm_port_now_ns() - since;
+		cpu->alloc_zero_frames += z.stored;
+	}
+	cpu->hit_frames += z.known;
+	cpu->miss_frames += z.stored;
+}
+
+static void count_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
+{
+	(void)pfn;
+	if ((state & 1) != 0)
+		*(uint64_t *)ctx += frames;
+}
+
+uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned order)
+{
+	uint64_t n = 0;
+
+	if (order == 0) {
+		const struct word *word = &mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64];
+		return (word->zero >> (pfn % 64)) & 1;
+	}
+	for_each_run(mm, pfn, order, true, &n, count_run);
+	return n;
+}
+
+void contents_fill(pfn_t pfn, uint64_t count)
+{
+	uint64_t *at = mm_port_frame(pfn);
+
+	for (uint64_t i = 0; i < count * FRAME_SIZE / sizeof(*at); i++)
+		at[i] = FILL_PATTERN;
+}
+
+static void expect(pfn_t pfn, uint64_t frames, uint64_t pattern, const char *what)
+{
+	const uint64_t *at = mm_port_frame(pfn);
+
+	for (uint64_t i = 0; i < frames * FRAME_SIZE / sizeof(*at); i++)
+		if (unlikely(at[i] != pattern))
+			mm_port_panic("mm: %s frame 0x%llx has 0x%llx at byte 0x%llx", what,
+				      (unsigned long long)(pfn + i * sizeof(*at) / FRAME_SIZE),
+				      (unsigned long long)at[i], (unsigned long long)(i * sizeof(*at) % FRAME_SIZE));
+}
+
+static void check_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
+{
+	(void)ctx;
+	if (state == CLASS_ZERO)
+		expect(pfn, frames, 0, "written while free and zero:");
+	else if (state == CLASS_DIRTY)
+		expect(pfn, frames, FILL_PATTERN, "written after it was freed:");
+}
+
+void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, bool as_was)
+{
+	for_each_run(mm, pfn, order, as_was, NULL, check_run);
+}
+
+void contents_check_zero(pfn_t pfn, unsigned order)
+{
+	expect(pfn, 1ull << order, 0, "not zero though asked for as zero:");
+}

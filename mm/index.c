@@ -1,0 +1,320 @@
+/* Keeps the indexes true. See index.h for what is listed where. */
+#include "mm/index.h"
+
+#include "lib/assert.h"
+
+/* --- which gibs have something of a class and order --- */
+
+static void present_update(struct mm *mm, unsigned cls)
+{
+	uint32_t orders = mm->orders[0][cls] | mm->orders[1][cls];
+
+	mm->present &= ~(PRESENT_PART(cls) | PRESENT_WHOLE(cls));
+	if ((orders & ORDERS_PART) != 0)
+		mm->present |= PRESENT_PART(cls);
+	if ((orders & ORDERS_WHOLE) != 0)
+		mm->present |= PRESENT_WHOLE(cls);
+}
+
+static uint64_t *high_row(struct mm *mm, unsigned cls, unsigned order)
+{
+	return mm->high + (size_t)(cls * (MM_ORDER_MAX + 1) + order) * mm->high_words;
+}
+
+static void top_set(struct mm *mm, unsigned cls, unsigned order, uint32_t g)
+{
+	bool high = g >= mm->gib_low;
+
+	if (high) {
+		high_row(mm, cls, order)[g / 64] |= BIT(g % 64);
+		mm->high_sum[cls][order] |= BIT(g / 64);
+	} else {
+		mm->low[cls][order] |= (uint8_t)(1u << g);
+	}
+	mm->orders[high][cls] |= 1u << order;
+	present_update(mm, cls);
+}
+
+static void top_clear(struct mm *mm, unsigned cls, unsigned order, uint32_t g)
+{
+	bool high = g >= mm->gib_low;
+
+	if (high) {
+		uint64_t *word = &high_row(mm, cls, order)[g / 64];
+		*word &= ~BIT(g % 64);
+		if (*word != 0)
+			return;
+		mm->high_sum[cls][order] &= ~BIT(g / 64);
+		if (mm->high_sum[cls][order] != 0)
+			return;
+	} else {
+		mm->low[cls][order] &= (uint8_t) ~(1u << g);
+		if (mm->low[cls][order] != 0)
+			return;
+	}
+	mm->orders[high][cls] &= ~(1u << order);
+	present_update(mm, cls);
+}
+
+static uint32_t top_first(struct mm *mm, unsigned cls, unsigned order, bool high)
+{
+	if (!high)
+		return bit_first(mm->low[cls][order]);
+	unsigned w = bit_first(mm->high_sum[cls][order]);
+	return w * 64 + bit_first(high_row(mm, cls, order)[w]);
+}
+
+/* --- areas with free runs of order 0 to 8, by gib --- */
+
+static void part_set(struct mm *mm, unsigned cls, unsigned order, uint32_t a)
+{
+	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	unsigned w = a % GIB_AREAS / 64;
+
+	g->part[cls][order][w] |= BIT(a % 64);
+	if (g->part_words[cls][order] == 0)
+		top_set(mm, cls, order, a / GIB_AREAS);
+	g->part_words[cls][order] |= (uint8_t)(1u << w);
+}
+
+static void part_clear(struct mm *mm, unsigned cls, unsigned order, uint32_t a)
+{
+	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	unsigned w = a % GIB_AREAS / 64;
+
+	g->part[cls][order][w] &= ~BIT(a % 64);
+	if (g->part[cls][order][w] != 0)
+		return;
+	g->part_words[cls][order] &= (uint8_t) ~(1u << w);
+	if (g->part_words[cls][order] == 0)
+		top_clear(mm, cls, order, a / GIB_AREAS);
+}
+
+/* --- wholly free areas, orders 9 to 18, by gib --- */
+
+/* Lists what gib g has to offer, leaving out mixed runs that are no larger than the runs of one state. */
+static void gib_list(struct mm *mm, uint32_t gi)
+{
+	struct gib *g = &mm->gibs[gi];
+	unsigned fit[CLASS_COUNT];
+
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		fit[c] = ladder_fit(g->ladder[c]);
+	if (fit[CLASS_ALL] <= fit[CLASS_UNREPORTED] || fit[CLASS_ALL] <= fit[CLASS_REPORTED] ||
+	    fit[CLASS_ALL] <= fit[CLASS_REPORTED_ZERO])
+		fit[CLASS_ALL] = 0;
+	if (fit[CLASS_UNREPORTED] <= fit[CLASS_DIRTY] || fit[CLASS_UNREPORTED] <= fit[CLASS_ZERO])
+		fit[CLASS_UNREPORTED] = 0;
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		unsigned old = g->fit[c];
+		if (fit[c] == old)
+			continue;
+		if (old != 0)
+			top_clear(mm, c, MM_ORDER_AREA + old - 1, gi);
+		if (fit[c] != 0)
+			top_set(mm, c, MM_ORDER_AREA + fit[c] - 1, gi);
+		g->fit[c] = (uint8_t)fit[c];
+	}
+}
+
+/* Changes the bits of mask in word w of the classes in the set; on says which way. */
+static void whole_change(struct mm *mm, uint32_t gi, unsigned w, uint64_t mask, uint32_t classes, bool on)
+{
+	struct gib *g = &mm->gibs[gi];
+
+	for (; classes != 0; classes &= classes - 1) {
+		unsigned c = bit_first(classes);
+		if (on)
+			g->whole[c][w] |= mask;
+		else
+			g->whole[c][w] &= ~mask;
+		g->ladder[c] = ladder_set(g->ladder[c], w, run_fit(g->whole[c][w]));
+	}
+	gib_list(mm, gi);
+}
+
+/* --- one area --- */
+
+/* The classes a wholly free area belongs to, as bits. */
+static uint32_t whole_classes(const struct area *area)
+{
+	uint32_t set = 1u << CLASS_ALL;
+
+	if (area->reported == 0)
+		set |= 1u << CLASS_UNREPORTED;
+	if (area->zero == 0 && area->reported == 0)
+		set |= 1u << CLASS_DIRTY;
+	else if (area->zero == AREA_FRAMES)
+		set |= 1u << CLASS_ZERO;
+	else if (area->reported_zero == AREA_FRAMES)
+		set |= 1u << CLASS_REPORTED_ZERO;
+	else if (area->reported == AREA_FRAMES && area->reported_zero == 0)
+		set |= 1u << CLASS_REPORTED;
+	return set;
+}
+
+static uint32_t fit_part(const struct area *area)
+{
+	if (likely(area->pure != CLASS_MIXED))
+		return ladder_fit(area->ladder[area->pure]) << (FIT_BITS * area->pure);
+
+	unsigned fit[CLASS_COUNT];
+	uint32_t packed = 0;
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		fit[c] = ladder_fit(area->ladder[c]);
+	if (fit[CLASS_ALL] <= fit[CLASS_UNREPORTED] || fit[CLASS_ALL] <= fit[CLASS_REPORTED] ||
+	    fit[CLASS_ALL] <= fit[CLASS_REPORTED_ZERO])
+		fit[CLASS_ALL] = 0;
+	if (fit[CLASS_UNREPORTED] <= fit[CLASS_DIRTY] || fit[CLASS_UNREPORTED] <= fit[CLASS_ZERO])
+		fit[CLASS_UNREPORTED] = 0;
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		packed |= fit[c] << (FIT_BITS * c);
+	return packed;
+}
+
+/* An area that is wholly free but serves order-0 requests offers order 8 at most. */
+static uint32_t fit_capped(uint32_t packed)
+{
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		if (fit_of(packed, c) > MM_ORDER_AREA)
+			packed -= 1u << (FIT_BITS * c);
+	return packed;
+}
+
+static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
+{
+	struct area *area = &mm->areas[a];
+	uint32_t old = area->fit;
+
+	area->fit = fit;
+	for (uint32_t diff = old ^ fit; (diff & (FIT_WHOLE(0) - 1)) != 0;) {
+		unsigned c = bit_first(diff) / FIT_BITS;
+		diff &= ~(0xfu << (FIT_BITS * c));
+		if (fit_of(old, c) != 0)
+			part_clear(mm, c, fit_of(old, c) - 1, a);
+		if (fit_of(fit, c) != 0)
+			part_set(mm, c, fit_of(fit, c) - 1, a);
+	}
+	uint32_t gone = (old & ~fit) / FIT_WHOLE(0);
+	uint32_t come = (fit & ~old) / FIT_WHOLE(0);
+	if (gone != 0)
+		whole_change(mm, a / GIB_AREAS, a % GIB_AREAS / 64, BIT(a % 64), gone, false);
+	if (come != 0)
+		whole_change(mm, a / GIB_AREAS, a % GIB_AREAS / 64, BIT(a % 64), come, true);
+}
+
+static void index_whole(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+	uint32_t classes = whole_classes(area);
+	uint32_t fit = classes * FIT_WHOLE(0);
+	uint32_t pure = classes & ((1u << CLASS_UNREPORTED) - 1);
+
+	if (pure != 0) {
+		area->pure = (uint8_t)bit_first(pure);
+		area->kind = AREA_FREE;
+	} else {
+		/* Whole only as a mix: smaller runs of one state are listed as well. */
+		uint32_t part = fit_part(area);
+		for (unsigned c = 0; c < CLASS_UNREPORTED; c++)
+			fit |= part & (0xfu << (FIT_BITS * c));
+		if ((classes & (1u << CLASS_UNREPORTED)) == 0)
+			fit |= part & (0xfu << (FIT_BITS * CLASS_UNREPORTED));
+	}
+	fit_list(mm, a, fit);
+}
+
+void index_area(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+
+	if (unlikely(area->free == AREA_FRAMES)) {
+		if ((area->flags & AREA_CURSORS) == 0) {
+			index_whole(mm, a);
+			return;
+		}
+		fit_list(mm, a, fit_capped(fit_part(area)));
+		return;
+	}
+	uint32_t fit = fit_part(area);
+	if (fit != area->fit)
+		fit_list(mm, a, fit);
+}
+
+void index_remove(struct mm *mm, uint32_t a)
+{
+	fit_list(mm, a, 0);
+}
+
+void area_ladders(struct mm *mm, struct area *area, struct area_bits *bits)
+{
+	(void)mm;
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		uint64_t ladder = 0;
+		for (unsigned w = 0; w < AREA_WORDS; w++)
+			ladder |= BIT(8 * run_fit(word_class(&bits->word[w], c)) + w);
+		area->ladder[c] = ladder;
+	}
+}
+
+void area_map(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+
+	ASSERT(area->kind == AREA_FREE);
+	uint64_t zero = (area->pure & 1) != 0 ? ~0ull : 0;
+	uint64_t reported = (area->pure & 2) != 0 ? ~0ull : 0;
+	for (unsigned w = 0; w < AREA_WORDS; w++) {
+		bits->word[w] = (struct word){.free = ~0ull, .zero = zero, .reported = reported};
+		bits->isolated[w] = 0;
+	}
+	memset(bits->cached, 0, sizeof(bits->cached));
+	area->ladder[area->pure] = LADDER_FULL;
+	area->kind = AREA_MAPPED;
+	area->flags &= (uint8_t)~AREA_MAY_CACHE;
+	index_remove(mm, a);
+}
+
+/* --- looking --- */
+
+uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+{
+	uint32_t wanted = ORDERS_PART & (~0u << order);
+
+	for (unsigned high = low_only ? 0 : 1;; high--) {
+		uint32_t orders = mm->orders[high][cls] & wanted;
+		if (orders != 0) {
+			unsigned k = bit_first(orders);
+			uint32_t g = top_first(mm, cls, k, high);
+			unsigned w = bit_first(mm->gibs[g].part_words[cls][k]);
+			return g * GIB_AREAS + w * 64 + bit_first(mm->gibs[g].part[cls][k][w]);
+		}
+		if (high == 0)
+			return AREA_NONE;
+	}
+}
+
+uint32_t index_find_whole(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+{
+	uint32_t wanted = ~0u << order;
+
+	for (unsigned high = low_only ? 0 : 1;; high--) {
+		uint32_t orders = mm->orders[high][cls] & wanted;
+		if (orders != 0) {
+			unsigned k = order - MM_ORDER_AREA;
+			uint32_t gi = top_first(mm, cls, bit_first(orders), high);
+			struct gib *g = &mm->gibs[gi];
+			unsigned w, bit = 0;
+			if (k <= 6) {
+				w = ladder_best(g->ladder[cls], k);
+				bit = run_best(g->whole[cls][w], k);
+			} else {
+				w = ladder_best_words(g->ladder[cls], k);
+			}
+			return gi * GIB_AREAS + w * 64 + bit;
+		}
+		if (high == 0)
+			return AREA_NONE;
+	}
+}

@@ -1,0 +1,201 @@
+/* Sets an allocator up from a list of ranges, and says first how much metadata that takes.
+ *
+ * Layout of the metadata: areas, gibs, the top rows for gibs above 4 GiB, and the bitmaps of areas, which come last
+ * and are not touched here unless an area is partly ours.
+ */
+#include "lib/assert.h"
+#include "mm/buddy.h"
+
+struct mm mm_system;
+
+struct layout {
+	uint32_t area_base;
+	uint32_t area_count;
+	uint32_t gib_count;
+	uint32_t high_words;
+	size_t areas_at, gibs_at, high_at, bits_at, bytes;
+};
+
+/* What of a range can be used: not frame 0, whose number means "none" to too much code, and nothing beyond the limit. */
+static bool clip(const struct mm_range *r, pfn_t *start, pfn_t *end)
+{
+	*start = r->start < 1 ? 1 : r->start;
+	*end = r->end > MM_PFN_LIMIT ? MM_PFN_LIMIT : r->end;
+	return *start < *end;
+}
+
+static bool layout_of(const struct mm_range *ranges, size_t count, struct layout *l)
+{
+	pfn_t low = MM_PFN_LIMIT, high = 0, start, end;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!clip(&ranges[i], &start, &end))
+			continue;
+		low = start < low ? start : low;
+		high = end > high ? end : high;
+	}
+	if (low >= high)
+		return false;
+	/* Whole gibs from the first on, so that an area's gib is a division by 512; the last may be short. */
+	l->area_base = (uint32_t)(align_down(low, GIB_FRAMES) >> MM_ORDER_AREA);
+	l->area_count = (uint32_t)((high + AREA_FRAMES - 1) >> MM_ORDER_AREA) - l->area_base;
+	l->gib_count = (l->area_count + GIB_AREAS - 1) / GIB_AREAS;
+	l->high_words = (l->gib_count + 63) / 64;
+	l->areas_at = 0;
+	l->gibs_at = align_up(l->areas_at + l->area_count * sizeof(struct area), 64);
+	l->high_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
+	l->bits_at = align_up(l->high_at + sizeof(uint64_t) * CLASS_COUNT * (MM_ORDER_MAX + 1) * l->high_words, 64);
+	l->bytes = l->bits_at + l->area_count * sizeof(struct area_bits);
+	return true;
+}
+
+size_t mm_meta_bytes(const struct mm_range *ranges, size_t count)
+{
+	struct layout l;
+
+	return layout_of(ranges, count, &l) ? l.bytes : 0;
+}
+
+/* An area all of whose frames aren't ours (yet). */
+static void area_map_empty(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+
+	memset(bits, 0, sizeof(*bits));
+	for (unsigned w = 0; w < AREA_WORDS; w++) {
+		bits->word[w].start = ~0ull;
+		bits->isolated[w] = ~0ull;
+	}
+	area->kind = AREA_MAPPED;
+	area->pure = CLASS_DIRTY;
+	area->ladder[CLASS_DIRTY] = LADDER_EMPTY;
+	area->flags = AREA_HOLES;
+}
+
+/* Frames at to at + n - 1 of a mapped area become ours; those that are already become dirty if either says so. */
+static void area_add(struct mm *mm, uint32_t a, unsigned at, unsigned n, unsigned state)
+{
+	struct area_bits *bits = &mm->bits[a];
+
+	for (; n != 0;) {
+		unsigned w = at / 64, bit = at % 64;
+		unsigned k = n < 64 - bit ? n : 64 - bit;
+		uint64_t mask = bits_low(k) << bit;
+		uint64_t fresh = mask & bits->isolated[w];
+		struct word *word = &bits->word[w];
+		word->free |= mask;
+		word->start &= ~mask;
+		bits->isolated[w] &= ~mask;
+		if ((state & 2) != 0)
+			word->reported |= fresh;
+		else
+			word->reported &= ~mask;
+		at += k;
+		n -= k;
+	}
+}
+
+static void range_add(struct mm *mm, pfn_t start, pfn_t end, unsigned state)
+{
+	while (start < end) {
+		uint32_t a = area_of(mm, start);
+		struct area *area = &mm->areas[a];
+		unsigned at = start % AREA_FRAMES;
+		unsigned n = end - start < AREA_FRAMES - at ? (unsigned)(end - start) : AREA_FRAMES - at;
+		if (area->kind == AREA_FREE) {
+			if (n == AREA_FRAMES) {
+				area->pure = area->pure == CLASS_DIRTY ? CLASS_DIRTY : (uint8_t)state;
+				start += n;
+				continue;
+			}
+			unsigned was = area->pure;
+			area_map_empty(mm, a);
+			area_add(mm, a, 0, AREA_FRAMES, was);
+		} else if (area->kind == AREA_HOLE) {
+			if (n == AREA_FRAMES) {
+				area->kind = AREA_FREE;
+				area->pure = (uint8_t)state;
+				start += n;
+				continue;
+			}
+			area_map_empty(mm, a);
+		}
+		area_add(mm, a, at, n, state);
+		start += n;
+	}
+}
+
+/* Counts an area as the ranges left it and lists it. */
+static void area_finish(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+
+	if (area->kind == AREA_MAPPED) {
+		struct area_bits *bits = &mm->bits[a];
+		unsigned n = 0, reported = 0;
+		for (unsigned w = 0; w < AREA_WORDS; w++) {
+			n += bit_count(bits->word[w].free);
+			reported += bit_count(bits->word[w].reported);
+		}
+		area->free = (uint16_t)n;
+		area->reported = (uint16_t)reported;
+		area->pure = CLASS_MIXED;
+		area->flags = n == AREA_FRAMES ? 0 : AREA_HOLES;
+		area_ladders(mm, area, bits);
+	} else if (area->kind == AREA_FREE) {
+		area->free = AREA_FRAMES;
+		area->reported = (area->pure & 2) != 0 ? AREA_FRAMES : 0;
+	}
+	mm->managed += area->free;
+	mm->free += area->free;
+	mm->reported += area->reported;
+	if (area->free != 0)
+		index_area(mm, a);
+}
+
+int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *meta, size_t meta_bytes)
+{
+	struct layout l;
+
+	if (!layout_of(ranges, count, &l)) {
+		mm_port_log("mm: no usable frame in %zu ranges", count);
+		return -1;
+	}
+	if (meta_bytes < l.bytes) {
+		mm_port_log("mm: %zu bytes of metadata given, %zu needed", meta_bytes, l.bytes);
+		return -1;
+	}
+	ASSERT(is_aligned((uintptr_t)meta, 64));
+
+	memset(mm, 0, sizeof(*mm));
+	memset(meta, 0, l.bits_at);
+	mm->area_base = l.area_base;
+	mm->area_count = l.area_count;
+	mm->gib_count = l.gib_count;
+	mm->gib_low = l.area_base / GIB_AREAS >= LOW_GIBS ? 0 : LOW_GIBS - l.area_base / GIB_AREAS;
+	mm->high_words = l.high_words;
+	mm->areas = (struct area *)((char *)meta + l.areas_at);
+	mm->gibs = (struct gib *)((char *)meta + l.gibs_at);
+	mm->high = (uint64_t *)((char *)meta + l.high_at);
+	mm->bits = (struct area_bits *)((char *)meta + l.bits_at);
+	mm->cursor[0] = mm->cursor[1] = AREA_NONE;
+	mm->metadata_bytes = l.bytes + sizeof(*mm);
+	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+		mm->cpu[i].hot_area = MM_PFN_NONE;
+	for (uint32_t g = 0; g < l.gib_count; g++)
+		for (unsigned c = 0; c < CLASS_COUNT; c++)
+			mm->gibs[g].ladder[c] = LADDER_EMPTY;
+
+	for (size_t i = 0; i < count; i++) {
+		pfn_t start, end;
+		if (clip(&ranges[i], &start, &end))
+			range_add(mm, start, end, ranges[i].fresh == MM_FRESH_REPORTED ? CLASS_REPORTED : CLASS_DIRTY);
+	}
+	for (uint32_t a = 0; a < l.area_count; a++)
+		area_finish(mm, a);
+	mm->hot_enabled = true;
+	mm->watermark_low = mm->managed / 256;
+	mm->watermark_high = mm->managed / 128;
+	return 0;
+}

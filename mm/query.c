@@ -1,0 +1,212 @@
+/* Answers to questions about the whole: totals, blocks by order, the state of one frame, and the rows of `stats`. */
+#include "lib/table.h"
+#include "mm/buddy.h"
+#include "mm/cache.h"
+#include "mm/timing.h"
+
+const char *mm_state_name(enum mm_state state)
+{
+	static const char *const names[] = {
+		[MM_STATE_UNMANAGED] = "not managed",
+		[MM_STATE_ALLOCATED] = "allocated",
+		[MM_STATE_CACHED] = "free (cached)",
+		[MM_STATE_DIRTY] = "free (dirty)",
+		[MM_STATE_ZERO] = "free (zero)",
+		[MM_STATE_REPORTED] = "free (reported)",
+		[MM_STATE_REPORTED_ZERO] = "free (reported, zero)",
+		[MM_STATE_ISOLATED] = "isolated",
+	};
+
+	return (unsigned)state < ARRAY_LEN(names) ? names[state] : "in no known state";
+}
+
+/* Reads without the lock: a message about a frame must not wait for the one who holds it. */
+enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn)
+{
+	if (!buddy_holds(mm, pfn))
+		return MM_STATE_UNMANAGED;
+
+	const struct area *area = &mm->areas[area_of(mm, pfn)];
+	const struct area_bits *bits = &mm->bits[area_of(mm, pfn)];
+	const unsigned at = pfn % AREA_FRAMES, w = at / 64;
+	const uint64_t mask = BIT(at % 64);
+	const struct word *word = &bits->word[w];
+	switch (area->kind) {
+	case AREA_HOLE:
+		return MM_STATE_UNMANAGED;
+	case AREA_FREE:
+		return (enum mm_state)(MM_STATE_DIRTY + area->pure);
+	case AREA_CACHED:
+		return MM_STATE_CACHED;
+	case AREA_ISOLATED:
+		return MM_STATE_ISOLATED;
+	case AREA_MAPPED:
+		if ((word->free & mask) != 0)
+			return (enum mm_state)(MM_STATE_DIRTY + ((word->zero & mask) != 0 ? 1 : 0) +
+					       ((word->reported & mask) != 0 ? 2 : 0));
+		if ((bits->isolated[w] & mask) != 0)
+			return (word->start & mask) != 0 ? MM_STATE_UNMANAGED : MM_STATE_ISOLATED;
+		if ((area->flags & AREA_MAY_CACHE) != 0 && bits->cached[at] != 0)
+			return MM_STATE_CACHED;
+		return MM_STATE_ALLOCATED;
+	default:
+		return MM_STATE_ALLOCATED;
+	}
+}
+
+static uint64_t cached_frames(const struct mm *mm)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+		n += mm->cpu[i].hot_count + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+	return n;
+}
+
+void mm_totals(struct mm *mm, struct mm_totals *out)
+{
+	mm_lock(mm);
+	uint64_t cached = cached_frames(mm);
+	*out = (struct mm_totals){
+		.managed = mm->managed,
+		.free = mm->free + cached,
+		.allocated = mm->managed - mm->free - mm->isolated - cached,
+		.isolated = mm->isolated,
+		.zero = mm->zero,
+		.reported = mm->reported,
+		.cached = cached,
+		.metadata_bytes = mm->metadata_bytes,
+	};
+	mm_unlock(mm);
+}
+
+/* Counts the largest aligned runs of set bits among 512, by order; a run that lies in zero, or in reported, as a
+ * whole is counted there too. */
+static void count_runs(const uint64_t all[8], const uint64_t zero[8], const uint64_t reported[8],
+		       struct mm_buddy_row *rows)
+{
+	for (unsigned w = 0; w < 8;) {
+		unsigned k = 3;
+		for (;; k--) {
+			bool whole = w % (1u << k) == 0;
+			for (unsigned i = 0; whole && i < 1u << k; i++)
+				whole = all[w + i] == ~0ull;
+			if (whole || k == 0)
+				break;
+		}
+		if (all[w] == ~0ull) {
+			bool z = true, r = true;
+			for (unsigned i = 0; i < 1u << k; i++) {
+				z &= zero[w + i] == ~0ull;
+				r &= reported[w + i] == ~0ull;
+			}
+			rows[6 + k].free_blocks++;
+			rows[6 + k].zero_blocks += z;
+			rows[6 + k].reported_blocks += r;
+			w += 1u << k;
+			continue;
+		}
+		uint64_t left = all[w];
+		for (unsigned order = 6; order-- > 0 && left != 0;) {
+			uint64_t starts = run_find(left, order);
+			rows[order].free_blocks += bit_count(starts);
+			rows[order].zero_blocks += bit_count(starts & run_find(zero[w], order));
+			rows[order].reported_blocks += bit_count(starts & run_find(reported[w], order));
+			left &= ~(starts * bits_low(1u << order));
+		}
+		w++;
+	}
+}
+
+static void buddy_area(const struct area_bits *bits, struct mm_buddy_row *rows)
+{
+	uint64_t all[AREA_WORDS], zero[AREA_WORDS], reported[AREA_WORDS];
+
+	for (unsigned w = 0; w < AREA_WORDS; w++) {
+		all[w] = bits->word[w].free;
+		zero[w] = word_class(&bits->word[w], CLASS_ZERO);
+		reported[w] = all[w] & bits->word[w].reported;
+	}
+	count_runs(all, zero, reported, rows);
+}
+
+static void buddy_gib(struct mm *mm, uint32_t g, struct mm_buddy_row *rows)
+{
+	uint64_t all[AREA_WORDS] = {0}, zero[AREA_WORDS] = {0}, reported[AREA_WORDS] = {0};
+
+	for (uint32_t i = 0; i < GIB_AREAS && g * GIB_AREAS + i < mm->area_count; i++) {
+		const struct area *area = &mm->areas[g * GIB_AREAS + i];
+		uint64_t bit = BIT(i % 64);
+		if (area->free == AREA_FRAMES) {
+			all[i / 64] |= bit;
+			zero[i / 64] |= area->zero == AREA_FRAMES ? bit : 0;
+			reported[i / 64] |= area->reported == AREA_FRAMES ? bit : 0;
+		} else if (area->kind == AREA_MAPPED && area->free != 0) {
+			buddy_area(&mm->bits[g * GIB_AREAS + i], rows);
+		}
+	}
+	count_runs(all, zero, reported, rows + MM_ORDER_AREA);
+}
+
+void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
+{
+	memset(rows, 0, sizeof(*rows) * (MM_ORDER_MAX + 1));
+	for (uint32_t g = 0; g < mm->gib_count; g++) {
+		mm_lock_timed(mm);
+		buddy_gib(mm, g, rows);
+		mm_unlock(mm);
+	}
+	for (unsigned i = 0; i < MM_CPUS_MAX; i++) {
+		rows[0].free_blocks += mm->cpu[i].hot_count;
+		rows[MM_ORDER_AREA].free_blocks += mm->cpu[i].hot_area != MM_PFN_NONE ? 1 : 0;
+	}
+}
+
+/* --- rows of stats, all of mm_system --- */
+
+#define SUM_OF_CPUS(field)                                 \
+	static uint64_t sum_##field(void)                  \
+	{                                                  \
+		uint64_t n = 0;                            \
+		for (unsigned i = 0; i < MM_CPUS_MAX; i++) \
+			n += mm_system.cpu[i].field;       \
+		return n;                                  \
+	}
+
+SUM_OF_CPUS(alloc_calls)
+SUM_OF_CPUS(alloc_failed)
+SUM_OF_CPUS(free_calls)
+SUM_OF_CPUS(hot_hits)
+
+static uint64_t free_frames(void)
+{
+	return mm_system.free + cached_frames(&mm_system);
+}
+
+static uint64_t allocated_frames(void)
+{
+	return mm_system.managed - mm_system.free - mm_system.isolated - cached_frames(&mm_system);
+}
+
+static uint64_t stat_cached_frames(void)
+{
+	return cached_frames(&mm_system);
+}
+
+STAT(mm_managed, "mm.managed_frames", "frames", "frames under the allocator's care", &mm_system.managed);
+STAT_GET(mm_free, "mm.free_frames", "frames", "free frames, cached ones included", free_frames);
+STAT_GET(mm_allocated, "mm.allocated_frames", "frames", "frames that somebody owns", allocated_frames);
+STAT(mm_zero, "mm.zero_frames", "frames", "free frames that are zero and backed: the stock", &mm_system.zero);
+STAT(mm_reported, "mm.reported_frames", "frames", "free frames that the host needn't back", &mm_system.reported);
+STAT(mm_isolated, "mm.isolated_frames", "frames", "frames that are being zeroed or reported", &mm_system.isolated);
+STAT_GET(mm_cached, "mm.cached_frames", "frames", "free frames in per-CPU caches", stat_cached_frames);
+STAT(mm_retired, "mm.retired_frames", "frames", "bad frames taken out of use", &mm_system.retired);
+STAT(mm_metadata, "mm.metadata_bytes", "bytes", "memory that the allocator takes for itself",
+     &mm_system.metadata_bytes);
+STAT_GET(mm_alloc_calls, "mm.alloc_calls", "calls", "allocations asked for, a bulk call is one", sum_alloc_calls);
+STAT_GET(mm_alloc_failed, "mm.alloc_failed", "calls", "allocations refused: no block", sum_alloc_failed);
+STAT_GET(mm_free_calls, "mm.free_calls", "calls", "blocks freed", sum_free_calls);
+STAT_GET(mm_hot_hits, "mm.hot_hits", "calls", "allocations served from a CPU's cache", sum_hot_hits);
+STAT(mm_pressure, "mm.pressure", "times", "free memory fell below the low watermark", &mm_system.pressure_count);
+STAT(mm_lock_max, "mm.lock_max_ns", "ns", "longest time that mm's lock was held (timing.h says what is timed)",
+     &mm_system.lock_max_ns);

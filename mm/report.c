@@ -1,0 +1,436 @@
+/* Reports free memory to a host through whoever registered as the reporter: the page processor, and the policy.
+ *
+ * Life of a report: REQUESTED when there is something to report, ACTIVE after report.delay_ms, then batch after batch of at most
+ * report.batch blocks until nothing is left. A batch goes out as chains of at most the sink's capacity, each in a slot
+ * of its own. While a slot is in flight the device may touch its blocks, so they stay isolated: an allocation that would
+ * fail for them waits (report_wait) until the device answers or its time is up. Then the sink resets the device, and once
+ * that is certain the blocks come back dirty, since nobody knows what the host did with them.
+ *
+ * What is reported: unreported blocks of at least report.order, dirty ones first, the largest first, while more than the
+ * reserve and the goal of the stock stays unreported (mm/marks.h). Blocks with zero frames are reported only as far as the stock exceeds its
+ * goal, since what was known to be zero is forgotten with it.
+ */
+#include "mm/report.h"
+
+#include "lib/assert.h"
+#include "lib/table.h"
+#include "mm/cache.h"
+#include "mm/contents.h"
+#include "mm/marks.h"
+#include "mm/page_proc.h"
+#include "mm/timing.h"
+
+static uint64_t order_min = MM_ORDER_AREA;
+static uint64_t delay_ms = 200;
+static uint64_t batch_blocks = 32;
+static uint64_t reserve_pct = 0;
+static uint64_t timeout_ms = 1000;
+
+void (*report_wake_hook)(struct mm *mm);
+
+static void changed(void)
+{
+	if (report_wake_hook != NULL)
+		report_wake_hook(&mm_system);
+}
+
+KNOB(report_order, .name = "report.order", .unit = "order", .max = MM_ORDER_MAX,
+     .help = "smallest block that is reported", .value = &order_min, .changed = changed);
+KNOB(report_delay, .name = "report.delay_ms", .unit = "ms", .max = 3600000,
+     .help = "from the moment there is something to report to the first batch", .value = &delay_ms, .changed = changed);
+KNOB(report_batch, .name = "report.batch", .unit = "blocks", .min = 1, .max = PAGE_BATCH_BLOCKS,
+     .help = "blocks of report.order's size that a batch covers at most", .value = &batch_blocks, .changed = changed);
+KNOB(report_reserve, .name = "report.reserve_pct", .unit = "% of managed", .max = 100,
+     .help = "free memory that is never reported", .value = &reserve_pct, .changed = changed);
+KNOB(report_timeout, .name = "report.timeout_ms", .unit = "ms", .min = 1, .max = 600000,
+     .help = "how long the device may take to answer before it is reset", .value = &timeout_ms, .changed = changed);
+
+PRESET(linux, "linux", "report as Linux's free page reporting does", "report.order=9", "report.delay_ms=2000",
+       "report.batch=32");
+
+#define ENGINE mm_system.report_engine
+STAT(report_frames, "report.frames", "frames", "reported to the host and acknowledged", &ENGINE.frames);
+STAT(report_requests, "report.requests", "chains", "handed to the reporter", &ENGINE.requests);
+STAT(report_errors, "report.errors", "chains", "refused, failed or timed out", &ENGINE.errors);
+STAT(report_timeouts, "report.timeouts", "times", "the device had to be reset", &ENGINE.timeouts);
+STAT(report_in_flight, "report.in_flight_frames", "frames", "with the device right now", &ENGINE.in_flight_frames);
+
+/* --- the page processor --- */
+
+static uint64_t frames_above(uint64_t have, uint64_t keep)
+{
+	return have > keep ? have - keep : 0;
+}
+
+/* So many frames may be reported, with and without zero ones among them. The lock is held, or a moment's error is fine. */
+static void budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
+{
+	bool now = mm->report_engine.now;
+	uint64_t goal = now ? 0 : marks_goal(mm);
+	uint64_t reserve = now ? 0 : mm->managed * reserve_pct / 100;
+
+	*any = frames_above(mm->free - mm->reported, goal > reserve ? goal : reserve);
+	*zero = frames_above(mm->zero, goal);
+}
+
+/* The largest run of a class, at most max_frames long. */
+static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
+{
+	uint32_t orders = mm->orders[0][cls] | mm->orders[1][cls];
+
+	if (orders == 0 || max_frames == 0)
+		return false;
+	unsigned order = bit_last(orders), most = bit_last(max_frames);
+	bool whole = order >= MM_ORDER_AREA;
+	if (order > most)
+		order = most;
+	if (order < order_min)
+		return false;
+	pfn_t pfn = order >= MM_ORDER_AREA ? buddy_take_whole(mm, order, cls, false, TAKE_ISOLATE)
+		    : whole		   ? buddy_take_break(mm, order, cls, false, TAKE_ISOLATE)
+					   : buddy_take_part(mm, order, cls, false, TAKE_ISOLATE);
+	if (pfn == MM_PFN_NONE)
+		return false;
+	block->pfn = pfn & ((1ull << 48) - 1);
+	block->order = order & 0xffffu;
+	return true;
+}
+
+static bool report_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block)
+{
+	uint64_t any, zero;
+
+	buddy_cursor_release(mm);
+	budget(mm, &any, &zero);
+	any = any < max_frames ? any : max_frames;
+	zero = zero < any ? zero : any;
+	return pick_class(mm, CLASS_DIRTY, any, block) || pick_class(mm, CLASS_UNREPORTED, zero, block) ||
+	       pick_class(mm, CLASS_ZERO, zero, block);
+}
+
+/* Whether report_pick would find something, without taking it. */
+static bool reportable(struct mm *mm)
+{
+	static const uint8_t classes[] = {CLASS_DIRTY, CLASS_UNREPORTED, CLASS_ZERO};
+	uint64_t any, zero;
+
+	if (mm->pressure)
+		return false;
+	buddy_cursor_release(mm);
+	budget(mm, &any, &zero);
+	for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
+		uint32_t orders = mm->orders[0][classes[i]] | mm->orders[1][classes[i]];
+		uint64_t room = classes[i] == CLASS_DIRTY ? any : (zero < any ? zero : any);
+		if (orders != 0 && bit_last(orders) >= order_min && room >= 1ull << order_min)
+			return true;
+	}
+	return false;
+}
+
+static bool report_wait(struct mm *mm);
+
+PAGE_PROC(report, .name = "report", .pick = report_pick, .wait = report_wait);
+
+/* --- slots --- */
+
+static unsigned tag_of(const struct report_engine *e, const struct report_slot *slot)
+{
+	return (unsigned)(slot - e->slot) + REPORT_SLOTS * (slot->generation % 0x100000);
+}
+
+static void slot_close(struct mm *mm, struct report_slot *slot, unsigned state)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	slot->in_flight = false;
+	slot->generation++;
+	e->in_flight_frames -= slot->batch.frames;
+	if (state == CLASS_REPORTED) {
+		e->frames += slot->batch.frames;
+		for (unsigned i = 0; i < slot->batch.count; i++)
+			this_cpu(mm)->wasted_frames +=
+				contents_zero_frames(mm, slot->batch.block[i].pfn, slot->batch.block[i].order);
+	} else {
+		e->errors++;
+	}
+	if (DEBUG && state == CLASS_DIRTY)
+		for (unsigned i = 0; i < slot->batch.count; i++)
+			contents_fill(slot->batch.block[i].pfn, 1ull << slot->batch.block[i].order);
+	page_proc_put(mm, &slot->batch, state);
+}
+
+void report_done(struct report_sink *sink, unsigned tag, bool ok)
+{
+	struct mm *mm = sink->mm;
+	struct report_slot *slot = &mm->report_engine.slot[tag % REPORT_SLOTS];
+
+	if (!slot->in_flight || tag_of(&mm->report_engine, slot) != tag) {
+		mm_port_log("report: %s answered 0x%x, which isn't in flight", sink->name, tag);
+		return;
+	}
+	slot_close(mm, slot, ok ? CLASS_REPORTED : GIVE_AS_WAS);
+}
+
+static unsigned slots_in_flight(const struct report_engine *e)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < REPORT_SLOTS; i++)
+		n += e->slot[i].in_flight ? 1 : 0;
+	return n;
+}
+
+/* Looks for answers, and for slots that have waited too long. */
+static void look(struct mm *mm)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	if (e->sink == NULL || slots_in_flight(e) == 0)
+		return;
+	e->sink->poll(e->sink);
+
+	uint64_t now = mm_port_now_ns();
+	bool late = false;
+	for (unsigned i = 0; i < REPORT_SLOTS; i++)
+		late |= e->slot[i].in_flight && now - e->slot[i].since_ns >= timeout_ms * 1000000;
+	if (!late)
+		return;
+	e->timeouts++;
+	mm_port_log("report: %s didn't answer within %llu ms, resetting it", e->sink->name,
+		    (unsigned long long)timeout_ms);
+	if (!e->sink->reset(e->sink)) {
+		/* Still not sure that the device keeps its hands off: ask again after the same time. */
+		for (unsigned i = 0; i < REPORT_SLOTS; i++)
+			e->slot[i].since_ns = now;
+		return;
+	}
+	for (unsigned i = 0; i < REPORT_SLOTS; i++)
+		if (e->slot[i].in_flight)
+			slot_close(mm, &e->slot[i], CLASS_DIRTY);
+}
+
+/* Fills a slot and hands it over. Returns whether it went out. */
+static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t max_blocks, uint64_t max_frames)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	if (page_proc_fill(mm, &page_proc_report, &slot->batch, (unsigned)max_blocks, max_frames) == 0)
+		return false;
+	for (unsigned i = 0; i < slot->batch.count; i++)
+		e->ranges[i] = (struct report_range){.pfn = slot->batch.block[i].pfn,
+						     .frames = 1ull << slot->batch.block[i].order};
+	slot->in_flight = true;
+	slot->since_ns = mm_port_now_ns();
+	e->in_flight_frames += slot->batch.frames;
+	e->requests++;
+	/* The sink may answer from within submit: then the slot is closed already. */
+	uint32_t generation = slot->generation;
+	if (e->sink->submit(e->sink, e->ranges, slot->batch.count, tag_of(e, slot)) != 0) {
+		if (slot->in_flight && slot->generation == generation)
+			slot_close(mm, slot, GIVE_AS_WAS);
+		if (!e->failed)
+			mm_port_log("report: %s refused a batch, trying again later", e->sink->name);
+		e->failed = true;
+		return false;
+	}
+	e->failed = false;
+	return true;
+}
+
+/* Sends one batch, in as many chains as the sink and the slots allow. Returns whether anything went out. */
+static bool batch_submit(struct mm *mm)
+{
+	struct report_engine *e = &mm->report_engine;
+	uint64_t blocks = batch_blocks, frames = batch_blocks << order_min;
+	unsigned most = e->sink->in_flight_max < REPORT_SLOTS ? e->sink->in_flight_max : REPORT_SLOTS;
+	bool any = false;
+
+	for (unsigned i = 0; i < REPORT_SLOTS && blocks != 0 && frames != 0 && slots_in_flight(e) < most; i++) {
+		struct report_slot *slot = &e->slot[i];
+		if (slot->in_flight)
+			continue;
+		uint64_t capacity = e->sink->capacity < PAGE_BATCH_BLOCKS ? e->sink->capacity : PAGE_BATCH_BLOCKS;
+		if (!slot_submit(mm, slot, blocks < capacity ? blocks : capacity, frames))
+			break;
+		any = true;
+		if (slot->in_flight) {
+			blocks -= slot->batch.count;
+			frames -= slot->batch.frames;
+		}
+	}
+	return any;
+}
+
+/* --- steps --- */
+
+static bool enter(struct report_engine *e)
+{
+	return !__atomic_exchange_n(&e->busy, true, __ATOMIC_ACQUIRE);
+}
+
+static void leave(struct report_engine *e)
+{
+	__atomic_store_n(&e->busy, false, __ATOMIC_RELEASE);
+}
+
+/* How soon an answer is looked for: the device is another thread of the host, which needs some time. */
+#define POLL_NS 100000u
+
+static bool reportable_unlocked(struct mm *mm)
+{
+	mm_lock(mm);
+	bool any = reportable(mm);
+	mm_unlock(mm);
+	return any;
+}
+
+static uint64_t step(struct mm *mm)
+{
+	struct report_engine *e = &mm->report_engine;
+	uint64_t now = mm_port_now_ns();
+
+	look(mm);
+	if (e->sink == NULL)
+		return UINT64_MAX;
+	if (slots_in_flight(e) != 0 && (e->paused || !reportable_unlocked(mm)))
+		return now + POLL_NS;
+	if (e->paused || !reportable_unlocked(mm)) {
+		e->state = REPORT_IDLE;
+		e->now = false;
+		/* Frees don't tell us; looking now and then is cheaper for everybody. */
+		return e->paused ? UINT64_MAX : now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
+	}
+	if (e->state == REPORT_IDLE) {
+		e->state = REPORT_REQUESTED;
+		e->next_ns = now + delay_ms * 1000000;
+	}
+	if (e->state == REPORT_REQUESTED && now < e->next_ns && !e->now)
+		return e->next_ns;
+	e->state = REPORT_ACTIVE;
+	if (!batch_submit(mm) && e->failed) {
+		e->state = REPORT_REQUESTED;
+		e->now = false;
+		e->next_ns = now + (delay_ms > 1000 ? delay_ms : 1000) * 1000000;
+		return e->next_ns;
+	}
+	return now + POLL_NS;
+}
+
+uint64_t report_step(struct mm *mm)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	if (!enter(e))
+		return mm_port_now_ns() + POLL_NS;
+	uint64_t wake = step(mm);
+	leave(e);
+	return wake;
+}
+
+/* For an allocation that found nothing but what is in flight. */
+static bool report_wait(struct mm *mm)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	if (e->sink == NULL || e->in_flight_frames == 0)
+		return false;
+	if (enter(e)) {
+		look(mm);
+		leave(e);
+	}
+	mm_port_relax();
+	return true;
+}
+
+bool report_is_done(struct mm *mm)
+{
+	const struct report_engine *e = &mm->report_engine;
+
+	if (e->sink == NULL)
+		return true;
+	if (e->in_flight_frames != 0 || e->now)
+		return false;
+	return e->paused || e->failed || !reportable_unlocked(mm);
+}
+
+int report_register(struct mm *mm, struct report_sink *sink)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	ASSERT(sink->capacity != 0 && sink->in_flight_max != 0);
+	if (e->sink != NULL) {
+		mm_port_log("report: %s refused, %s is the reporter", sink->name, e->sink->name);
+		return -1;
+	}
+	sink->mm = mm;
+	e->sink = sink;
+	e->failed = false;
+	e->state = REPORT_IDLE;
+	if (report_wake_hook != NULL)
+		report_wake_hook(mm);
+	return 0;
+}
+
+int report_unregister(struct mm *mm, struct report_sink *sink)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	if (e->sink != sink)
+		return -1;
+	bool paused = e->paused;
+	e->paused = true;
+	while (e->in_flight_frames != 0)
+		report_wait(mm);
+	e->sink = NULL;
+	e->state = REPORT_IDLE;
+	e->now = false;
+	e->paused = paused;
+	return 0;
+}
+
+void report_now(struct mm *mm)
+{
+	mm->report_engine.now = true;
+	mm->report_engine.failed = false;
+	if (report_wake_hook != NULL)
+		report_wake_hook(mm);
+}
+
+void report_pause(struct mm *mm)
+{
+	mm->report_engine.paused = true;
+}
+
+void report_resume(struct mm *mm)
+{
+	mm->report_engine.paused = false;
+	mm->report_engine.failed = false;
+	if (report_wake_hook != NULL)
+		report_wake_hook(mm);
+}
+
+void report_status(struct mm *mm, struct report_status *out)
+{
+	const struct report_engine *e = &mm->report_engine;
+	uint64_t any, zero, waits = 0;
+
+	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+		waits += mm->cpu[i].alloc_waits;
+	mm_lock(mm);
+	budget(mm, &any, &zero);
+	bool more = reportable(mm);
+	mm_unlock(mm);
+	*out = (struct report_status){
+		.sink = e->sink != NULL ? e->sink->name : NULL,
+		.state = (enum report_state)e->state,
+		.paused = e->paused,
+		.in_flight_requests = slots_in_flight(e),
+		.in_flight_frames = e->in_flight_frames,
+		.reportable_frames = more ? any : 0,
+		.reported_frames_total = e->frames,
+		.requests = e->requests,
+		.errors = e->errors,
+		.timeouts = e->timeouts,
+		.waits = waits,
+	};
+}

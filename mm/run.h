@@ -1,0 +1,112 @@
+/* Runs: aligned groups of 2^order set bits among 512 bits in 8 words, and the ladder that finds them.
+ *
+ * A word's fit is 0 when it has no set bit, else 1 + the largest order (0 to 6) of an aligned run in it. A ladder
+ * sorts 8 words by their fit: bit w of byte f is set when word w has fit f. So the highest set byte is the largest
+ * fit, and the lowest set bit above a bound is the best fit with its word, both without a loop. Orders 7, 8 and 9 are
+ * 2, 4 and 8 neighbouring full words, which byte 7 shows.
+ */
+#pragma once
+
+#include "lib/bits.h"
+#include "lib/types.h"
+
+#define RUN_FIT_FULL 7u /* a word's fit when all 64 bits are set */
+
+#define LADDER_COLUMN 0x0101010101010101ull
+#define LADDER_EMPTY  0xffull	      /* every word has fit 0 */
+#define LADDER_FULL   (0xffull << 56) /* every word has all bits set */
+
+/* In each mask only those bits are set at which an aligned run of the next order may start. */
+static const uint64_t run_starts[6] = {
+	0x5555555555555555ull, 0x1111111111111111ull, 0x0101010101010101ull,
+	0x0001000100010001ull, 0x0000000100000001ull, 0x0000000000000001ull,
+};
+
+/* Where aligned runs of 2^order set bits start in m; order 0 to 6. */
+static inline uint64_t run_find(uint64_t m, unsigned order)
+{
+	for (unsigned i = 0; i < order; i++)
+		m &= (m >> (1u << i)) & run_starts[i];
+	return m;
+}
+
+/* The fit of a word. Unrolled: this is the one computation that every change of a word pays for. */
+static inline unsigned run_fit(uint64_t m)
+{
+	if (m == 0)
+		return 0;
+	m &= (m >> 1) & run_starts[0];
+	if (m == 0)
+		return 1;
+	m &= (m >> 2) & run_starts[1];
+	if (m == 0)
+		return 2;
+	m &= (m >> 4) & run_starts[2];
+	if (m == 0)
+		return 3;
+	m &= (m >> 8) & run_starts[3];
+	if (m == 0)
+		return 4;
+	m &= (m >> 16) & run_starts[4];
+	if (m == 0)
+		return 5;
+	return (m & (m >> 32)) != 0 ? 7 : 6;
+}
+
+/* The start of the run of 2^order bits in m that leaves the largest runs whole: it lies in the smallest aligned run
+ * that fits. m must have one; order 0 to 6. */
+static inline unsigned run_best(uint64_t m, unsigned order)
+{
+	uint64_t fits = run_find(m, order);
+
+	for (unsigned k = order; k < 6; k++) {
+		uint64_t pairs = fits & (fits >> (1u << k)) & run_starts[k];
+		uint64_t single = fits & ~(pairs | pairs << (1u << k));
+		if (single != 0)
+			return bit_first(single);
+		/* All runs come in pairs: look which pair of them is a single one, one order up. */
+		fits = pairs;
+	}
+	return bit_first(fits);
+}
+
+static inline uint64_t ladder_set(uint64_t ladder, unsigned word, unsigned fit)
+{
+	return (ladder & ~(LADDER_COLUMN << word)) | BIT(8 * fit + word);
+}
+
+/* The largest fit of all words together: 1 + order, order 0 to 9; 0 when no bit is set anywhere. */
+static inline unsigned ladder_fit(uint64_t ladder)
+{
+	uint64_t full = ladder >> 56;
+
+	if (likely(full == 0))
+		return bit_last(ladder) / 8;
+	full &= (full >> 1) & 0x55;
+	if (full == 0)
+		return 7;
+	full &= (full >> 2) & 0x11;
+	if (full == 0)
+		return 8;
+	return (full & (full >> 4)) != 0 ? 10 : 9;
+}
+
+/* The word that fits 2^order best; order 0 to 6, the ladder must have one. */
+static inline unsigned ladder_best(uint64_t ladder, unsigned order)
+{
+	return bit_first(ladder >> (8 * (order + 1))) % 8;
+}
+
+/* The first of the full words that fit order 7, 8 or 9 best; the ladder must have them. */
+static inline unsigned ladder_best_words(uint64_t ladder, unsigned order)
+{
+	unsigned full = (unsigned)(ladder >> 56);
+	unsigned pairs = full & (full >> 1) & 0x55;
+	unsigned quads = pairs & (pairs >> 2) & 0x11;
+
+	if (order == 7) {
+		unsigned single = pairs & ~(quads | quads << 2);
+		return bit_first(single != 0 ? single : pairs);
+	}
+	return order == 8 ? bit_first(quads) : 0;
+}

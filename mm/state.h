@@ -1,0 +1,221 @@
+/* The insides of struct mm: for mm/ itself, and for tests that make allocators of their own.
+ *
+ * Memory is seen at two scales with the same shape, 512 things in 8 words:
+ *
+ *   struct area   2 MiB, 512 frames   which runs of frames are free, for orders 0 to 8
+ *   struct gib    1 GiB, 512 areas    which runs of areas are wholly free, for orders 9 to 18
+ *
+ * A run is looked for by class: what is known of its contents. Classes 0 to 3 are the states of a free frame, as the
+ * bits zero | reported << 1; the other two are unions, for blocks that mix states. Each struct keeps, for each class,
+ * a ladder (mm/run.h) that answers "the best fit for this order?" without looking at the words; gibs keep, for each
+ * class and order, which of their areas have a run of just that order as the largest; and struct mm the same for gibs.
+ * So a search is four looks: orders, gib, area, word.
+ *
+ * Locking key
+ *   (C) constant after mm_init     (L) mm.lock     (O) owner of the block, no lock     (P) this CPU only
+ */
+#pragma once
+
+#include "lib/types.h"
+#include "mm/mm.h"
+#include "mm/report.h"
+#include "port/mm_port.h"
+
+enum mm_class {
+	CLASS_DIRTY,
+	CLASS_ZERO,
+	CLASS_REPORTED, /* and not known to be zero */
+	CLASS_REPORTED_ZERO,
+	CLASS_UNREPORTED, /* dirty and zero ones mixed */
+	CLASS_ALL,	  /* any mix of states */
+	CLASS_COUNT,
+	CLASS_MIXED = CLASS_COUNT, /* area.pure only: the words tell */
+};
+
+#define AREA_FRAMES 512u
+#define AREA_WORDS  8u
+#define GIB_AREAS   512u
+#define GIB_FRAMES  (AREA_FRAMES * GIB_AREAS)
+#define LOW_GIBS    4u /* of 1 GiB, below MM_PFN_4G */
+#define AREA_NONE   (~(uint32_t)0)
+
+/* 64 frames. zero and reported also outlive an allocation: for an allocated frame they say what it was when it was
+ * taken, so that its taker knows what needs zeroing and an undone allocation loses nothing. */
+struct word {
+	uint64_t free;	   /* (L) */
+	uint64_t zero;	   /* (L) free, (O) allocated */
+	uint64_t reported; /* (L) free, (O) allocated */
+	uint64_t start;	   /* (L) first frame of an allocated block; with isolated set too: no frame of ours */
+};
+
+/* The bitmaps of an area whose frames differ; not touched, not even initialised, while an area is uniform. */
+struct area_bits {
+	struct word word[AREA_WORDS];
+	uint64_t isolated[AREA_WORDS]; /* (L) */
+	uint8_t cached[AREA_FRAMES];   /* (P) bytes, since CPUs mark their own frames without the lock */
+};
+
+enum area_kind {
+	AREA_HOLE,     /* no frame of it is ours */
+	AREA_MAPPED,   /* area_bits hold its state */
+	AREA_FREE,     /* wholly free, every frame of class pure; the bits are stale */
+	AREA_HEAD,     /* first area of an allocated block of area.order >= 9 */
+	AREA_BODY,     /* a later area of one */
+	AREA_CACHED,   /* an allocated block of order 9 in a CPU's hot slot */
+	AREA_ISOLATED, /* taken whole into a batch */
+};
+
+enum area_flag {
+	AREA_CURSOR = 1u << 0, /* and the next bit: order-0 requests are served from here, not to become a whole area */
+	AREA_CURSORS = 3u,
+	AREA_HOLES = 1u << 2,	  /* some frames aren't ours */
+	AREA_MAY_CACHE = 1u << 3, /* (P) frames of it may be cached: sticky, so that CPUs may set it without the lock */
+};
+
+/* One cache line; all of it (L) but for what struct mm's comment says of kind and flags in a CPU's cache. */
+struct area {
+	uint64_t ladder[CLASS_COUNT]; /* only ladder[pure] is kept up while pure isn't CLASS_MIXED */
+	uint16_t free;		      /* frames; cached and isolated ones are not free here */
+	uint16_t zero;		      /* of the free ones: ZERO */
+	uint16_t reported;	      /* REPORTED and REPORTED+ZERO */
+	uint16_t reported_zero;
+	uint32_t fit; /* how the indexes list it, see index.h */
+	uint8_t kind;
+	uint8_t pure;  /* the one class of all its free frames, or CLASS_MIXED */
+	uint8_t order; /* of an AREA_HEAD */
+	uint8_t flags;
+};
+_Static_assert(sizeof(struct area) == 64, "an area's header is one cache line");
+_Static_assert(sizeof(struct word) == 32, "two words to a cache line");
+
+/* 1 GiB. */
+struct gib {
+	uint64_t part[CLASS_COUNT][MM_ORDER_AREA]
+		     [AREA_WORDS];			/* (L) areas whose largest run of the class has the order */
+	uint64_t whole[CLASS_COUNT][AREA_WORDS];	/* (L) areas that are wholly free in the class */
+	uint64_t ladder[CLASS_COUNT];			/* (L) of whole */
+	uint8_t part_words[CLASS_COUNT][MM_ORDER_AREA]; /* (L) which words of part aren't 0 */
+	uint8_t fit[CLASS_COUNT];			/* (L) largest run of whole as listed in mm, 0 none */
+};
+
+#define HOT_FRAMES 16u
+
+/* What a CPU keeps for itself. */
+struct mm_cpu {
+	uint32_t hot_count; /* (P) frames in the ring */
+	uint32_t hot_next;  /* (P) where the next one goes; the newest is at hot_next - 1 */
+	pfn_t hot[HOT_FRAMES];
+	pfn_t hot_area; /* (P) an allocated order-9 block, or MM_PFN_NONE */
+	/* (P) This CPU's share of the counters. */
+	uint64_t alloc_calls;
+	uint64_t alloc_failed;
+	uint64_t alloc_waits; /* allocations that waited for a report's answer */
+	uint64_t free_calls;
+	uint64_t hot_hits; /* allocations served from the cache */
+	uint64_t hit_frames;
+	uint64_t miss_frames;
+	uint64_t wasted_frames;
+	uint64_t alloc_zero_frames;
+	uint64_t alloc_zero_ns;
+	uint64_t free_zero_frames;
+	uint64_t free_zero_ns;
+} __attribute__((aligned(64)));
+
+/* A batch of blocks that are isolated, see page_proc.h. */
+#define PAGE_BATCH_BLOCKS 512u
+
+struct mm_block {
+	uint64_t pfn : 48;
+	uint64_t order : 16;
+};
+
+struct page_batch {
+	unsigned count;
+	uint64_t frames;
+	struct mm_block block[PAGE_BATCH_BLOCKS];
+};
+
+/* The zeroing processor's state; zero.c has the story. */
+struct zero_engine {
+	enum { ZERO_BATCH_NONE, ZERO_BATCH_HELD, ZERO_BATCH_RUNNING } batch_state; /* (L) */
+	bool abort;    /* (L) to set, (A) to read: the CPU that zeroes gives the batch back at the next frame */
+	bool filling;  /* (L) on the way from the low mark to the high one */
+	bool now;      /* (A) */
+	bool paused;   /* (A) */
+	bool reported; /* owner of the batch: reported frames may be picked */
+	bool wake_due; /* (A) set by interrupts */
+	uint64_t wanted_since_ns; /* (L) since when there is work; 0: there is none */
+	unsigned next;		  /* owner of the batch: block in hand */
+	uint64_t done;		  /* owner of the batch: frames of it that are zero */
+	uint64_t idle_frames;	  /* owner of the batch */
+	uint64_t idle_ns;
+	uint64_t aborts;	 /* (L) */
+	uint64_t due_at;	 /* (A) idle_frames when the wake-up became due */
+	uint64_t yields[18];	 /* owner of the batch */
+	struct page_batch batch; /* owner of the batch: who made batch_state RUNNING, else (L) */
+};
+
+#define REPORT_SLOTS 8u
+
+/* The reporting processor's state; report.c has the story. */
+struct report_engine {
+	struct report_sink *sink; /* (A) */
+	bool busy;		  /* (A) somebody is in here */
+	bool now;		  /* (A) */
+	bool paused;		  /* (A) */
+	bool failed;		  /* the sink refused the last batch: nothing to wait for */
+	unsigned state;		  /* enum report_state */
+	uint64_t next_ns;	  /* when to look again */
+	uint64_t in_flight_frames;
+	uint64_t frames, requests, errors, timeouts;
+	struct report_range ranges[PAGE_BATCH_BLOCKS]; /* who is busy: what submit is called with */
+	struct report_slot {
+		bool in_flight;
+		uint32_t generation; /* part of the tag, so that a late answer isn't taken for another's */
+		uint64_t since_ns;
+		struct page_batch batch;
+	} slot[REPORT_SLOTS];
+};
+
+struct mm {
+	struct mm_lock lock;
+	uint32_t area_base;	  /* (C) number of the first area: pfn >> 9 */
+	uint32_t area_count;	  /* (C) */
+	uint32_t gib_count;	  /* (C) */
+	uint32_t gib_low;	  /* (C) how many of the gibs lie below 4 GiB */
+	struct area *areas;	  /* (C) */
+	struct area_bits *bits;	  /* (C) */
+	struct gib *gibs;	  /* (C) */
+	uint64_t *high;		  /* (C) [class][order][high_words]: gibs above 4 GiB */
+	uint32_t high_words;	  /* (C) */
+	uint32_t cursor[2];	  /* (L) areas that serve order-0 requests: [0] not zero, [1] zero ones; or AREA_NONE */
+	uint32_t cursor_class[2]; /* (L) the one state that they serve */
+	uint32_t present;	  /* (L) which classes have a listed run at all, see index.h */
+	uint32_t orders[2][CLASS_COUNT];		  /* (L) [above 4 GiB][class]: orders with a listed run */
+	uint8_t low[CLASS_COUNT][MM_ORDER_MAX + 1];	  /* (L) gibs below 4 GiB */
+	uint64_t high_sum[CLASS_COUNT][MM_ORDER_MAX + 1]; /* (L) which words of high aren't 0 */
+
+	/* Frames. */
+	uint64_t managed;	 /* (L) */
+	uint64_t free;		 /* (L) without the cached ones */
+	uint64_t zero;		 /* (L) */
+	uint64_t reported;	 /* (L) */
+	uint64_t reported_zero;	 /* (L) */
+	uint64_t isolated;	 /* (L) */
+	uint64_t watermark_low;	 /* (C) */
+	uint64_t watermark_high; /* (C) */
+	bool hot_enabled;	 /* (L) the CPUs' caches may be used; read without */
+	bool pressure;		 /* (L) free fell below the low mark and hasn't reached the high one yet */
+	uint64_t metadata_bytes; /* (C) */
+	uint64_t pressure_count; /* (L) how often the low watermark was crossed */
+	bool stock_hold;	 /* (A) all that is zero stays in stock, whatever the marks say */
+	uint64_t retired;	 /* (L) frames that mm_retire took out */
+	uint64_t lock_count;	 /* (L) */
+	uint64_t lock_since_ns;	 /* (L) 0: this hold isn't timed */
+	uint64_t lock_max_ns;	 /* (L) */
+
+	struct zero_engine zero_engine;
+	struct report_engine report_engine;
+
+	struct mm_cpu cpu[MM_CPUS_MAX];
+};

@@ -1,0 +1,206 @@
+"""Boot tests as data: what to boot, what to type, what must come of it.
+
+A row boots once, runs its script and compares
+  status    scripts/run's exit status
+  expect    regular expressions that each match somewhere in the output, line by line (re.M)
+  reject    such that must match nowhere; a panic is rejected anyway unless status is 3
+  stats     counters of the last `stats -j` in the script: a name and a function of its value that must be true
+"""
+import dataclasses
+import typing
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    script: typing.Optional[str] = None
+    settings: dict = dataclasses.field(default_factory=dict)  # of scripts/run: MEM, BALLOON, CMDLINE ...
+    status: int = 0
+    expect: tuple = ()
+    reject: tuple = ()
+    stats: dict = dataclasses.field(default_factory=dict)
+    errors: tuple = ()  # expressions that match in scripts/run's standard error
+
+
+def at_least(n):
+    return lambda value: value >= n
+
+
+def exactly(n):
+    return lambda value: value == n
+
+
+def between(low, high):
+    return lambda value: low <= value <= high
+
+
+FRAMES_PER_GIB = 1 << 18
+
+# Allocates, writes, reads, frees, in every way; leaves nothing behind.
+EXERCISE = """
+alloc -o 9 -n 16 -z
+verify 1 0
+fill 1 0xa5
+verify 1 0xa5
+! verify 1 0
+alloc -o 0 -n 500 -Z
+verify 2 0
+fill 2 255
+free -k 3 2
+verify 2 255
+alloc -o 3 -n 40 -l
+free all
+! free 1
+handles
+check
+wait idle 60000
+check
+"""
+
+SMALL = "alloc -o 4 -n 8 -z\nverify 1 0\nfill 1 7\nverify 1 7\nfree 1\ncheck\nwait idle 60000\ncheck\nstats -j\n"
+
+
+def memory(mem, low_frames, high_frames, script=SMALL, **more):
+    return Row(f"memory-{mem}", script, {"MEM": mem, **more},
+               stats={"mm.managed_frames": between(low_frames, high_frames), "mm.alloc_failed": exactly(0)})
+
+
+def policy(name, **stats):
+    return Row(f"policy-{name}", EXERCISE + "stats -j\n", {"MEM": "1G", "CMDLINE": f"zero.policy={name}"},
+               stats={"mm.alloc_failed": exactly(0),
+                      **{counter.replace("_", ".", 1): check for counter, check in stats.items()}})
+
+
+ROWS = [
+    # Expects what doesn't come, three times over: test_rows.py wants this one to fail, in each way.
+    Row("canary", "version\n", {"MEM": "256M"}, status=1, expect=("no guest prints this",),
+        stats={"mm.free_frames": exactly(0)}),
+
+    policy("idle", zero_idle_frames=at_least(1), zero_free_frames=exactly(0), zero_hit_frames=at_least(1)),
+    policy("alloc", zero_idle_frames=exactly(0), zero_free_frames=exactly(0), zero_alloc_frames=at_least(16 * 512),
+           zero_hit_frames=exactly(0)),
+    policy("free", zero_idle_frames=exactly(0), zero_free_frames=at_least(16 * 512)),
+
+    memory("64M", 8 << 8, 64 << 8),
+    memory("1G", 1000 << 8, FRAMES_PER_GIB),
+    memory("3G", 3000 << 8, 3 * FRAMES_PER_GIB),
+    # 0.75% may go to firmware, kernel and metadata
+    memory("4G", int(4 * FRAMES_PER_GIB * 0.9925) + 1, 4 * FRAMES_PER_GIB),
+    memory("6G", int(6 * FRAMES_PER_GIB * 0.9925) + 1, 6 * FRAMES_PER_GIB,
+           script="alloc -l -o 9 -n 100 -z\nverify 1 0\n! alloc -l -o 9 -n 1100\nalloc -o 9 -n 1100\nfree all\n"
+           "wait idle 60000\ncheck\nstats -j\n"),
+    memory("64G", int(64 * FRAMES_PER_GIB * 0.9925) + 1, 64 * FRAMES_PER_GIB, SMALL),
+
+    Row("unit-tests-in-the-guest", "test\n", {"MEM": "1G", "TIMEOUT": 240}, expect=(r"^[1-9]\d* passed, 0 failed",)),
+
+    Row("balloon-absent", EXERCISE + "report\n! report now\nstats -j\n", {"MEM": "1G", "BALLOON": "none"},
+        expect=(r"reporter +none",), stats={"report.frames": exactly(0), "report.requests": exactly(0)}),
+    Row("balloon-without-reporting", EXERCISE + "report\nlog\nstats -j\n",
+        {"MEM": "1G", "BALLOON": "free-page-reporting=off"},
+        expect=(r"reporter +none", r"balloon"), stats={"report.frames": exactly(0)}),
+    Row("balloon-with-free-page-hint", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "BALLOON": "free-page-reporting=on,free-page-hint=on,iothread=io",
+         "QEMUFLAGS": "-object iothread,id=io"},
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
+    Row("balloon-non-transitional-behind-a-port", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-device pcie-root-port,id=port,chassis=1 "
+         "-device virtio-balloon-pci-non-transitional,free-page-reporting=on,bus=port"},
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
+    Row("reporting-orders-and-batches", "".join(
+        f"knob report.order {order}\nknob report.batch {batch}\nalloc -o 9 -n 64\nfill {handle} 1\nfree {handle}\n"
+        "report now\nwait report 30000\ncheck\n"
+        for handle, (order, batch) in enumerate([(9, 32), (10, 1), (5, 200), (0, 64), (12, 5)], 1)) + "stats -j\n",
+        {"MEM": "1G"}, stats={"report.frames": at_least(5 * 4096), "report.errors": exactly(0)}),
+    Row("preset-linux", "preset linux\nknob report.order\nknob report.delay_ms\nknob report.batch\n", {"MEM": "256M"},
+        expect=(r"report\.order\D+9\b", r"report\.delay_ms\D+2000\b", r"report\.batch\D+32\b")),
+
+    Row("memory-backend-memfd", EXERCISE + "stats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-object memory-backend-memfd,id=ram,share=on"},
+        stats={"report.frames": at_least(4096)}),
+    Row("cpu-qemu64", EXERCISE + "stats -j\n", {"MEM": "1G", "QEMUFLAGS": "-cpu qemu64"},
+        stats={"report.frames": at_least(4096)}),
+    Row("fresh-memory-present", "wait idle 60000\nstats -j\ncheck\n", {"MEM": "256M", "CMDLINE": "boot.fresh=present"},
+        stats={"mm.managed_frames": at_least(200 << 8)}),
+
+    Row("out-of-memory", "! alloc -o 18 -n 100\n! alloc -o 9 -n 1000000\nalloc -o 0 -n 40000\n! alloc -o 0 -n 40000\n"
+        "! alloc -o 18\ncheck\nfree all\nwait idle 60000\ncheck\nalloc -o 9 -n 20 -z\nverify 2 0\nstats -j\n",
+        {"MEM": "256M"}, expect=(r"alloc: no memory",), stats={"mm.alloc_failed": at_least(3)}),
+    Row("zero-now-and-pause", "zero pause\nzero now\n! wait zero 500\nzero resume\nwait zero 60000\nstats -j\ncheck\n",
+        {"MEM": "256M", "CMDLINE": "zero.low_pct=0 zero.high_pct=0", "BALLOON": "none"},
+        stats={"zero.idle_frames": at_least(200 << 8), "mm.reported_frames": exactly(0)}),
+    Row("all-memory-zero", "wait zero 60000\nstats -j\n! wait zero nonsense\n",
+        {"MEM": "256M", "CMDLINE": "zero.low_pct=100 zero.high_pct=100", "BALLOON": "none"},
+        stats={"mm.reported_frames": exactly(0), "mm.zero_frames": at_least(200 << 8)}),
+
+    Row("status-0-empty-script", "", {"MEM": "256M"}),
+    Row("status-0-comments-only", "# nothing\n\n   # at all\n", {"MEM": "256M"}),
+    Row("script-is-echoed", "version # not a comment ahead\nversion\n", {"MEM": "256M"}, status=1,
+        expect=(r"^nought> version$", r"^Nought 0\.1\.0")),
+    Row("status-1-and-it-goes-on", "frobnicate\nversion\n", {"MEM": "256M"}, status=1,
+        expect=(r"no command 'frobnicate'", r"^nought> version$", r"^Nought 0\.1\.0")),
+    Row("status-1-of-a-turned-success", "! version\n", {"MEM": "256M"}, status=1),
+    Row("status-2-bad-memory", "", {"MEM": "lots"}, status=2, errors=(r"MEM is 'lots'",)),
+    Row("status-2-bad-timeout", "", {"TIMEOUT": "soon"}, status=2, errors=(r"TIMEOUT is 'soon'",)),
+    Row("status-2-missing-script", None, {"SCRIPT": "/nonexistent"}, status=2, errors=(r"SCRIPT is '/nonexistent'",)),
+    Row("status-3-panic", "panic with these words\nversion\n", {"MEM": "256M"}, status=3,
+        expect=(r"with these words", r"cmd_panic\+0x[0-9a-f]+"), reject=(r"^nought> version",)),
+    Row("status-4-reboot", "reboot\nversion\n", {"MEM": "256M"}, status=4, reject=(r"^nought> version",)),
+    Row("status-4-qemu-fails", "", {"QEMUFLAGS": "-device no-such-device"}, status=4, errors=(r"no-such-device",)),
+    Row("status-124-hung-guest", "version\n", {"MEM": "256M", "QEMUFLAGS": "-S", "TIMEOUT": 3}, status=124,
+        errors=(r"timeout",)),
+    Row("status-124-endless-command", "zero pause\nzero now\nwait zero 3600000\n",
+        {"MEM": "256M", "TIMEOUT": 12}, status=124, expect=(r"^nought> wait zero",)),
+
+    Row("bad-input", """
+! alloc -o 19
+! alloc -o -1
+! alloc -o
+! alloc -n 0
+! alloc -z -Z
+! alloc -q
+! alloc 12
+! alloc -n 99999999999999999999999
+! free
+! free 17
+! free -k 0 all
+! fill 1 2
+! fill 1
+! verify 1 256
+! knob no.such
+! knob zero.policy never
+! knob zero.low_pct 101
+! knob zero.low_pct -1
+! knob zero.low_pct 0x
+! knob report.order 19
+! preset nobody
+! zero never
+! report what
+! wait
+! wait for
+! wait idle soon
+! bench nothing
+! test nothing.has.this.name
+! help nothing
+! stats nothing
+! !
+! poweroff now
+knob zero.low_pct 0x10
+check
+""", {"MEM": "256M"}),
+    Row("command-line-refusals", "log\nknob zero.low_pct\nknob report.order\n",
+        {"MEM": "256M", "CMDLINE": "zero.low_pct=12 nonsense a,b=c,d zero.high_pct=1000 report.order=7 =x knob="},
+        expect=(r"refused.*nonsense", r"refused.*a,b", r"refused.*zero\.high_pct.*100", r"zero\.low_pct\D+12\b",
+                r"report\.order\D+7\b")),
+    Row("help-names-every-command", "help\n" + "".join(
+        f"help {name}\n" for name in "help stats buddy mem knob preset alloc handles fill verify free zero report ledger "
+        "wait bench test check log panic version poweroff reboot".split()), {"MEM": "256M"}),
+    Row("tables-print", "stats\nstats mm.\nbuddy\nbuddy -j\nmem\nknob\nledger\nledger -j\nzero\nreport\nbench list\nlog\n"
+        "version\nhandles\n", {"MEM": "256M"},
+        expect=(r"mm\.managed_frames", r"^verdict", r"zero\.policy")),
+    Row("stats-has-the-fixed-names", "stats -j\n", {"MEM": "256M"}, stats={name: at_least(0) for name in (
+        "mm.managed_frames mm.free_frames mm.zero_frames mm.reported_frames mm.isolated_frames mm.alloc_calls "
+        "mm.alloc_failed mm.metadata_bytes zero.hit_frames zero.miss_frames zero.wasted_frames zero.idle_frames "
+        "zero.alloc_frames zero.free_frames zero.aborts report.frames report.requests report.errors boot.ms").split()}),
+    Row("handles-are-never-reused", "alloc\nfree 1\nalloc\n! free 1\nfree 2\nalloc -n 3\nhandles\n", {"MEM": "256M"},
+        expect=(r"handle 3",)),
+]

@@ -1,0 +1,105 @@
+"""The console as a user meets it: in a terminal, and through a pipe."""
+import subprocess
+
+import pexpect
+import pytest
+from machine import PROMPT, ROOT, RUN, environment
+
+UP, LEFT, RIGHT, HOME, END, DELETE, BACKSPACE = "\x1b[A", "\x1b[D", "\x1b[C", "\x1b[H", "\x1b[F", "\x1b[3~", "\x7f"
+
+
+@pytest.fixture
+def terminal():
+    child = pexpect.spawn(RUN, env=environment(MEM="256M", TIMEOUT=100), cwd=ROOT, encoding="utf-8", timeout=30,
+                          codec_errors="replace")
+    child.expect_exact(PROMPT, timeout=60)
+    yield child
+    child.close(force=True)
+
+
+def enter(child, keys):
+    """Types keys and Return; returns what the guest printed behind the line that it echoes."""
+    child.send(keys + "\r")
+    child.expect(r"\r\n")
+    child.expect_exact(PROMPT)
+    return child.before
+
+
+def test_a_terminal(terminal):
+    child = terminal
+    version = enter(child, "version")
+    assert "0.1.0" in version
+
+    # every way to mend a line ends in the same command
+    for keys in ("ersion\x01v",                                   # ^A
+                 "ersion" + HOME + "v",
+                 "vrsion" + LEFT * 5 + "e",
+                 "version x" + BACKSPACE * 2,
+                 "rubbish\x15version",                            # ^U
+                 "version rubbish\x17",                           # ^W
+                 "vversion\x01" + DELETE,
+                 "ersio\x01v\x05n",                               # ^A ^E
+                 "ersio" + HOME + "v" + END + "n",
+                 "versxion" + LEFT * 3 + BACKSPACE,
+                 "v" + RIGHT * 3 + LEFT * 9 + END + "ersion"):
+        assert "0.1.0" in enter(child, keys), repr(keys)
+
+    # ^C drops the line and stays
+    child.send("frobnicate\x03")
+    child.expect_exact(PROMPT)
+    assert "0.1.0" in enter(child, "version")
+    assert "no command 'frobnicate'" in enter(child, "frobnicate")
+    assert "0.1.0" not in enter(child, "")
+
+    # ^] leaves, and says so in the status
+    child.send("\x1d")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
+def test_history_and_long_lines(terminal):
+    child = terminal
+    enter(child, "version")
+    assert "0.1.0" in enter(child, UP)
+    # longer than any line can be: nothing breaks
+    answer = enter(child, "x" * 600)
+    assert "no command 'x" in answer or "line" in answer
+    assert "0.1.0" in enter(child, "version")
+
+
+def test_poweroff_in_a_terminal(terminal):
+    terminal.send("poweroff\r")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+
+def pipe(text, **settings):
+    done = subprocess.run([RUN], input=text.encode(), capture_output=True, cwd=ROOT, timeout=120,
+                          env=environment(MEM="256M", TIMEOUT=100, **settings))
+    return done.returncode, done.stdout.decode()
+
+
+def test_a_pipe_that_ends():
+    status, output = pipe("version\nstats mm.managed\n")
+    assert status == 130
+    assert "0.1.0" in output and "mm.managed_frames" in output
+    assert "\x1b[2J" not in output and "\r" not in output.replace("\r\n", "\n").replace(PROMPT, "")
+
+
+def test_a_pipe_with_poweroff():
+    status, output = pipe("check\npoweroff\n")
+    assert status == 0
+    assert "every invariant holds" in output
+
+
+def test_standard_output_is_the_guest_alone():
+    """No escape sequence, no carriage return, nothing of the firmware's, from a script's run."""
+    done = subprocess.run([RUN], input=b"version\npoweroff\n", capture_output=True, cwd=ROOT, timeout=120,
+                          env=environment(MEM="256M", SCRIPT="-", TIMEOUT=100))
+    assert done.returncode == 0, done
+    assert b"\x1b" not in done.stdout
+    assert b"\r" not in done.stdout
+    assert b"BdsDxe" not in done.stdout
+    assert done.stdout.startswith(b"Nought "), done.stdout[:200]

@@ -1,0 +1,63 @@
+"""What reporting gives back to the host, seen from the host: QEMU's resident memory."""
+from machine import Console
+
+MIB = 1 << 20
+DIRTY_BLOCKS = 1024  # of 2 MiB
+SLACK = 64 * MIB
+
+
+def dirty_then_free(**settings):
+    """2 GiB written and freed leave QEMU as large as it was, and are right when they are written again."""
+    with Console(MEM="4G", CMDLINE="zero.low_pct=5 zero.high_pct=5", **settings) as guest:
+        guest.command("wait idle 120000", 150)
+        before = guest.resident_bytes()
+        stock = guest.stats("mm.")["mm.zero_frames"]
+        assert stock >= (4 << 18) * 4 // 100, "the stock is not full"
+
+        for handle in (1, 2):
+            assert f"handle {handle}" in guest.command(f"alloc -o 9 -n {DIRTY_BLOCKS}")
+            guest.command(f"fill {handle} 0x5a", 150)
+            dirty = guest.resident_bytes()
+            assert dirty > before + (2048 - 256) * MIB, f"2 GiB written, and only {(dirty - before) // MIB} MiB more"
+            guest.command(f"free {handle}")
+            assert "not done" not in guest.command("wait idle 120000", 150)
+            after = guest.resident_bytes()
+            assert abs(after - before) <= SLACK, f"{before // MIB} MiB before, {after // MIB} MiB after"
+            assert guest.stats("mm.")["mm.zero_frames"] >= stock * 9 // 10, "the stock is not full again"
+
+        # what was given back works as memory: contents stay, nothing else's show up
+        assert "handle 3" in guest.command(f"alloc -o 9 -n {DIRTY_BLOCKS}")
+        guest.command("fill 3 0xc3", 150)
+        assert "handle 4" in guest.command("alloc -o 9 -n 200 -z")
+        assert "verify:" not in guest.command("verify 4 0", 150)
+        assert "verify:" not in guest.command("verify 3 0xc3", 150)
+        assert "holds" in guest.command("check")
+        stats = guest.stats()
+        assert stats["report.frames"] >= 2 * DIRTY_BLOCKS * 512 * 9 // 10
+        assert stats["report.errors"] == 0
+        assert guest.end() == 0
+
+
+def test_reported_memory_leaves_the_host():
+    dirty_then_free()
+
+
+def test_reported_memory_leaves_the_host_with_free_page_hint():
+    dirty_then_free(BALLOON="free-page-reporting=on,free-page-hint=on,iothread=io",
+                    QEMUFLAGS="-object iothread,id=io")
+
+
+def test_reported_memory_leaves_a_memfd():
+    dirty_then_free(QEMUFLAGS="-object memory-backend-memfd,id=ram,share=on")
+
+
+def test_without_a_balloon_memory_stays():
+    """The counter-proof: the same without reporting, so that the tests above can fail."""
+    with Console(MEM="1G", BALLOON="none") as guest:
+        guest.command("wait idle 60000", 90)
+        before = guest.resident_bytes()
+        guest.command("alloc -o 9 -n 200")
+        guest.command("fill 1 1", 90)
+        guest.command("free 1")
+        guest.command("wait idle 60000", 90)
+        assert guest.resident_bytes() > before + 300 * MIB

@@ -19,23 +19,35 @@ static bool readable(uint64_t address)
 	return (in_image && !stack_is_guard(address)) || paging_lookup(address, &paddr, NULL);
 }
 
-void backtrace(uint64_t rip, uint64_t rbp, void (*print)(const char *fmt, ...))
+/* The 8 bytes at address, or 0 when they can't be read. */
+static uint64_t word_at(uint64_t address)
 {
-	for (unsigned i = 0; i < FRAMES_MAX; i++) {
-		size_t offset = 0;
+	if (!is_aligned(address, 8) || !readable(address))
+		return 0;
+	return *(const uint64_t *)(uintptr_t)address;
+}
+
+void backtrace(uint64_t rip, uint64_t rsp, uint64_t rbp, void (*print)(const char *fmt, ...))
+{
+	size_t offset;
+
+	for (unsigned i = 0; i < FRAMES_MAX && (rip || i == 0); i++) {
 		/* A return address lies behind the call, perhaps in the next function when the call doesn't return. */
-		const char *name = symbol_find(rip - (i ? 1 : 0), &offset);
+		size_t back = i ? 1 : 0;
+		const char *name = symbol_find(rip - back, &offset);
 
 		if (name)
-			print("  #%-2u 0x%016lx %s+0x%lx", i, rip, name, (unsigned long)offset + (i ? 1 : 0));
+			print("  #%-2u 0x%016lx %s+0x%lx", i, rip, name, (unsigned long)(offset + back));
 		else
 			print("  #%-2u 0x%016lx", i, rip);
-		if (!is_aligned(rbp, 8) || !readable(rbp) || !readable(rbp + 8))
-			return;
-		const uint64_t *frame = (const uint64_t *)(uintptr_t)rbp;
-		if (frame[1] == 0 || (frame[0] <= rbp && frame[0] != 0))
-			return; /* the outermost, or a chain that doesn't go up */
-		rbp = frame[0];
-		rip = frame[1];
+		if (i == 0 && !name && symbol_find(word_at(rsp), &offset)) {
+			rip = word_at(rsp);
+			continue;
+		}
+		uint64_t up = word_at(rbp);
+		rip = word_at(rbp + 8);
+		if (up <= rbp && up != 0)
+			return; /* a chain that doesn't go up */
+		rbp = up;
 	}
 }

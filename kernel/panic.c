@@ -54,10 +54,10 @@ static void say_registers(const struct trap_frame *f)
 	say("  cr0 %016lx  cr2 %016lx  cr3 %016lx  cr4 %016lx", read_cr0(), read_cr2(), read_cr3(), read_cr4());
 }
 
-static _Noreturn void end(uint64_t rip, uint64_t rbp)
+static _Noreturn void end(uint64_t rip, uint64_t rsp, uint64_t rbp)
 {
 	if (depth == 1)
-		backtrace(rip, rbp, say);
+		backtrace(rip, rsp, rbp, say);
 	power_exit(POWER_PANIC);
 }
 
@@ -91,7 +91,7 @@ _Noreturn void panic(const char *fmt, ...)
 	say("  in thread %s, called from:", thread_name(thread_current()));
 	say_registers(&here);
 	/* Our own frame first: the caller's rip is in it. */
-	end((uint64_t)(uintptr_t)panic, (uint64_t)(uintptr_t)__builtin_frame_address(0));
+	end((uint64_t)(uintptr_t)panic, 0, (uint64_t)(uintptr_t)__builtin_frame_address(0));
 }
 
 _Noreturn void kernel_trap(const struct trap_frame *frame, const char *cause)
@@ -100,5 +100,5 @@ _Noreturn void kernel_trap(const struct trap_frame *frame, const char *cause)
 	say("\nPANIC: %s", cause);
 	say("  in thread %s, vector %lu", thread_name(thread_current()), frame->vector);
 	say_registers(frame);
-	end(frame->rip, frame->rbp);
+	end(frame->rip, frame->rsp, frame->rbp);
 }

@@ -62,7 +62,7 @@ KERNEL_S := $(wildcard arch/x86_64/*.S)
 BOOT_C := $(wildcard boot/*.c)
 
 # What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no machine.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,line.c parse.c knob.c sorted.c \
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,line.c parse.c cmd.c knob.c sorted.c \
 	script_lines.c symbols.c memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
@@ -98,7 +98,7 @@ BOOT_CFLAGS := -std=gnu11 -O2 -g -I. -isystem /usr/include/efi -isystem /usr/inc
 
 HOST_CPP := -I. -Itests/host -DDEBUG=1 -MMD -MP
 # The host's C library has no integer-only output; its own does the same job there.
-UNIT_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -fno-omit-frame-pointer \
+UNIT_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -Diprintf=printf -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_CPP)
 # For the instruction set that the kernel is built for, so that what is learnt holds there too.
 BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 -MMD -MP

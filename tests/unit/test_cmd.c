@@ -1,0 +1,68 @@
+/* What commands share: options in any place, and sizes as people read them. Errors print, so the boot tests have them. */
+#include "kernel/cmd.h"
+#include "tests/unit/test.h"
+
+TEST(cmd, options_stand_anywhere_and_arguments_move_up)
+{
+	bool quick = false, loud = false;
+	const char *order = "none", *count = "none";
+	const struct cmd_option options[] = {
+		{.letter = 'o', .value_name = "ORDER", .value = &order},
+		{.letter = 'n', .value_name = "COUNT", .value = &count},
+		{.letter = 'q', .set = &quick},
+		{.letter = 'l', .set = &loud},
+		{0},
+	};
+	char *argv[] = {"cmd", "first", "-ql", "-o", "3", "second", "-n-4", "--", "-q", NULL};
+
+	CHECK_EQ(cmd_args(9, argv, options, "X", 0, 3), 3);
+	CHECK_STR(argv[1], "first");
+	CHECK_STR(argv[2], "second");
+	CHECK_STR(argv[3], "-q");
+	CHECK_STR(order, "3");
+	CHECK_STR(count, "-4");
+	CHECK(quick && loud);
+}
+
+TEST(cmd, what_is_not_given_stays)
+{
+	bool set = false;
+	const char *value = "default";
+	const struct cmd_option options[] = {{.letter = 'x', .value_name = "X", .value = &value, .set = &set}, {0}};
+	char *none[] = {"cmd", NULL};
+	char *dash[] = {"cmd", "-", NULL};
+	char *last[] = {"cmd", "-x", "1", "-x2", NULL};
+
+	CHECK_EQ(cmd_args(1, none, options, "X", 0, 0), 0);
+	CHECK_STR(value, "default");
+	CHECK(!set);
+	CHECK_EQ(cmd_args(2, dash, NULL, "X", 1, 1), 1); /* a word, not an option */
+	CHECK_STR(dash[1], "-");
+	CHECK_EQ(cmd_args(4, last, options, "X", 0, 0), 0);
+	CHECK_STR(value, "2");
+	CHECK(set);
+}
+
+TEST(cmd, sizes_read_as_sizes)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} rows[] = {
+		{0, "0 bytes"},
+		{1023, "1023 bytes"},
+		{KIB, "1 KiB"},
+		{KIB + KIB / 2, "1.5 KiB"},
+		{2 * MIB, "2 MiB"},
+		{2 * MIB - 1, "1.9 MiB"},
+		{MIB - 1, "1023.9 KiB"},
+		{GIB, "1 GiB"},
+		{64 * GIB, "64 GiB"},
+		{1024 * GIB, "1 TiB"},
+		{UINT64_MAX, "16777215.9 TiB"},
+	};
+	char text[CMD_SIZE_BYTES];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_STR(cmd_size_text(rows[i].bytes, text), rows[i].text);
+}

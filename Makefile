@@ -117,7 +117,7 @@ deps:
 	@scripts/deps
 
 run: all
-	@scripts/run
+	@scripts/run || [ $$? = 130 ] # left by the user
 
 debug: all
 	@GDB=1 scripts/run

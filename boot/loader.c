@@ -101,15 +101,27 @@ static void *read_kernel(EFI_LOADED_IMAGE *self, UINTN *bytes)
 	return buffer;
 }
 
+/* gnu-efi prints hexadecimal in capitals. */
+static const char *hex(uint64_t value, char out[17])
+{
+	char *at = out + 16;
+	*at = 0;
+	do
+		*--at = "0123456789abcdef"[value & 15];
+	while (value >>= 4);
+	return at;
+}
+
 /* Copies the segments to where they will run, one physical run in the order of their addresses. */
 static void *place_kernel(const char *file, UINTN bytes, struct elf_image *image)
 {
 	struct elf_error error;
+	char value[17];
 	if (!elf_check(file, bytes, image, &error)) {
 		if (error.header >= 0)
-			FAIL(L"kernel.elf: program header %d: %a is 0x%lx, %a", error.header, error.field, error.value,
-			     error.rule);
-		FAIL(L"kernel.elf: %a is 0x%lx, %a", error.field, error.value, error.rule);
+			FAIL(L"kernel.elf: program header %d: %a is 0x%a, %a", error.header, error.field,
+			     hex(error.value, value), error.rule);
+		FAIL(L"kernel.elf: %a is 0x%a, %a", error.field, hex(error.value, value), error.rule);
 	}
 
 	char *memory = allocate(image->end - image->start, PADDR_MAX_32, L"the kernel");

@@ -1,0 +1,92 @@
+"""scripts/run: what it refuses, what it hands to the guest, and that it leaves nothing behind."""
+import os
+import signal
+import subprocess
+
+import machine
+import pexpect
+import pytest
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"MEM": "4096"}, "MEM is '4096'; a whole number with M, G or T is allowed, from 48M to 4T"),
+    ({"MEM": "47M"}, "MEM is '47M'"),
+    ({"SMP": "0"}, "SMP is '0'; a whole number from 1 to 64 is allowed"),
+    ({"SMP": "two"}, "SMP is 'two'"),
+    ({"ACCEL": "magic"}, "ACCEL is 'magic'; tcg or kvm is allowed"),
+    ({"TIMEOUT": "-1"}, "TIMEOUT is '-1'; a number of seconds above 0 is allowed"),
+    ({"SCRIPT": "/nonexistent"}, "SCRIPT is '/nonexistent'; a file that can be read is allowed"),
+    ({"QEMUFLAGS": "-name 'x"}, "it must be quoted as for a shell"),
+    ({"O": "/nonexistent"}, "/nonexistent/esp.img is not there"),
+])
+def test_usage(settings, message):
+    outcome = machine.run(**settings)
+    assert message in outcome.errors, outcome
+    assert (outcome.status, outcome.output) == (2, ""), outcome
+
+
+def test_unknown_argument():
+    done = subprocess.run([machine.RUN, "-m"], env=machine.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "unknown argument '-m'; only --help is allowed" in done.stderr
+
+
+def test_qemu_that_fails():
+    outcome = machine.run(QEMUFLAGS="-device nonexistent")
+    assert "nonexistent" in outcome.errors, outcome
+    assert (outcome.status, outcome.output) == (4, ""), outcome
+
+
+def test_command_line_and_script_as_they_are(tmp_path):
+    """Commas end the values of QEMU's options, in paths too."""
+    directory = tmp_path / "a,b"
+    directory.mkdir()
+    outcome = machine.run(script="version\n", CMDLINE="nonsense=1,2,,3", TMPDIR=directory, MEM="256M")
+    assert "nonsense" in outcome.output, outcome
+    assert "nought> version\nNought" in outcome.output, outcome
+    assert outcome.status == 0, outcome
+    assert not list(directory.iterdir())
+
+
+def test_empty_script():
+    """A script that runs nothing still is one: the guest powers off."""
+    outcome = machine.run(script="", MEM="256M")
+    assert outcome.status == 0, outcome
+
+
+def test_end_of_input():
+    outcome = machine.run(MEM="256M", TIMEOUT=60)
+    assert outcome.output.endswith(machine.PROMPT), outcome
+    assert outcome.status == 130, outcome
+
+
+@pytest.mark.parametrize("leave", ["^]", signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=str)
+def test_leaving(leave, tmp_path):
+    """The terminal is as it was, and QEMU is gone; after SIGKILL at least that."""
+    pidfile = tmp_path / "pid"
+    shell = pexpect.spawn("/bin/sh", env={**machine.environment(MEM="256M", PIDFILE=pidfile), "PS1": "sh$ "}, timeout=60)
+    shell.expect_exact("sh$ ")
+    shell.sendline(f"stty -a >{tmp_path}/before; {machine.RUN}; echo status=$?; stty -a >{tmp_path}/after; echo don''e")
+    shell.expect_exact(machine.PROMPT)
+    qemu = int(pidfile.read_text())
+    if leave == "^]":
+        shell.send("\x1d")
+    else:
+        with open(f"/proc/{qemu}/stat", encoding="ascii") as file:
+            os.kill(int(file.read().rpartition(")")[2].split()[1]), leave)
+    shell.expect(r"status=(\d+)")
+    assert int(shell.match[1]) == (130 if leave == "^]" else 128 + leave)
+    shell.expect_exact("done")
+    shell.close(force=True)
+    if leave != signal.SIGKILL:
+        assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+    assert gone(qemu)
+
+
+def gone(pid):
+    """Whether the process has ended; what nobody has waited for yet has ended too."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True

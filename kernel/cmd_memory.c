@@ -45,12 +45,12 @@ static int cmd_buddy(int argc, char **argv)
 
 CMD(buddy, "buddy", "[-j]", "free, zero and reported blocks of each order", cmd_buddy);
 
-/* Bytes, and how much that is of the whole in percent with two decimals. */
+/* MiB with one decimal, and how much that is of the whole in percent with two. */
 static void print_share(const char *what, uint64_t bytes, uint64_t whole, const char *note)
 {
-	char size[CMD_SIZE_BYTES];
-	uint64_t share = whole ? bytes * 10000 / whole : 0;
-	iprintf("%-12s %12s %4lu.%02lu%%  %s\n", what, cmd_size_text(bytes, size), share / 100, share % 100, note);
+	uint64_t tenths = bytes * 10 / MIB, share = whole ? bytes * 10000 / whole : 0;
+	iprintf("%-11s %9lu.%lu MiB %4lu.%02lu%%  %s\n", what, tenths / 10, tenths % 10, share / 100, share % 100,
+		note);
 }
 
 static int cmd_mem(int argc, char **argv)
@@ -69,11 +69,11 @@ static int cmd_mem(int argc, char **argv)
 	print_share("metadata", m.metadata, m.ram, "the allocator's");
 	print_share("lost", m.lost, m.ram, "page 0, parts of pages, memory out of reach");
 	print_share("managed", m.managed, m.ram, "the allocator's to give");
-	iprintf("of what is managed:\n");
+	iprintf("of the managed memory:\n");
 	uint64_t managed = t.managed * FRAME_SIZE;
-	print_share("allocated", t.allocated * FRAME_SIZE, managed, "");
+	print_share("allocated", t.allocated * FRAME_SIZE, managed, "owned by somebody");
 	print_share("isolated", t.isolated * FRAME_SIZE, managed, "being zeroed or reported");
-	print_share("free", t.free * FRAME_SIZE, managed, "");
+	print_share("free", t.free * FRAME_SIZE, managed, "of that:");
 	print_share("  zero", t.zero * FRAME_SIZE, managed, "in stock");
 	print_share("  reported", t.reported * FRAME_SIZE, managed, "not backed by the host");
 	print_share("  cached", t.cached * FRAME_SIZE, managed, "in the CPUs' caches");

@@ -12,6 +12,7 @@
 #define LINE_MAX   220u /* with its time */
 
 static char ring[RING_BYTES];
+static bool ring_only;
 static uint64_t written; /* bytes ever; the ring holds the last RING_BYTES of them */
 
 static void ring_add(const char *line, size_t count)
@@ -35,7 +36,13 @@ void log_printf(const char *fmt, ...)
 		at = at + (size_t)count < LINE_MAX ? at + (size_t)count : LINE_MAX - 1;
 	line[at++] = '\n';
 	ring_add(line, at);
-	tty_write(line, at);
+	if (!ring_only)
+		tty_write(line, at);
+}
+
+void log_quiet(bool quiet)
+{
+	ring_only = quiet;
 }
 
 int log_next(uint64_t *cursor, char *line, size_t max)

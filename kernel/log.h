@@ -7,6 +7,9 @@
 /* Adds one line, without a newline at its end. Lines over 200 bytes are cut. Any context but interrupt handlers. */
 void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* While quiet, lines go into the ring only: for tests that provoke what is logged. */
+void log_quiet(bool quiet);
+
 /* Reads the ring, oldest line first: start with *cursor = 0. Copies the next line, NUL-terminated, without a newline.
  * Returns its length, or -1 when there is none left. */
 int log_next(uint64_t *cursor, char *line, size_t max);

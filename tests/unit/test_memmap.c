@@ -82,7 +82,7 @@ TEST(memmap, the_stricter_kind_wins_where_entries_overlap)
 					efi(EFI_BOOT_DATA, 120, 30), efi(EFI_RESERVED, 190, 20)};
 
 	build(in, ARRAY_LEN(in));
-	CHECK_EQ(map.count, 6);
+	CHECK_EQ(map.count, 5);
 	check_range(0, 100, 120, MEMMAP_FREE);
 	check_range(1, 120, 140, MEMMAP_BOOT);
 	check_range(2, 140, 160, MEMMAP_FIRMWARE);

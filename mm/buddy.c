@@ -352,7 +352,7 @@ static _Noreturn void bad_block(struct mm *mm, pfn_t pfn, unsigned order, const 
 {
 	mm_port_unlock(&mm->lock);
 	enum mm_state state = mm_frame_state(mm, pfn);
-	mm_port_panic("mm: %s: pfn 0x%llx order %u is %s, called from %p", what, (unsigned long long)pfn, order,
+	mm_port_panic("mm: %s: pfn 0x%llx order %u is %s, caller %p", what, (unsigned long long)pfn, order,
 		      mm_state_name(state), caller);
 }
 

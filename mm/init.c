@@ -5,6 +5,7 @@
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
+#include "mm/contents.h"
 
 struct mm mm_system;
 
@@ -154,6 +155,16 @@ static void area_finish(struct mm *mm, uint32_t a)
 		index_area(mm, a);
 }
 
+/* DEBUG: what starts dirty gets the fill that it would have, had it been freed. */
+static void fill_dirty(struct mm *mm)
+{
+	for (uint32_t a = 0; a < mm->area_count; a++) {
+		for (unsigned i = 0; mm->areas[a].free > mm->areas[a].reported && i < AREA_FRAMES; i++)
+			if (mm_frame_state(mm, area_pfn(mm, a) + i) == MM_STATE_DIRTY)
+				contents_fill(area_pfn(mm, a) + i, 1);
+	}
+}
+
 int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *meta, size_t meta_bytes)
 {
 	struct layout l;
@@ -195,6 +206,8 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	for (uint32_t a = 0; a < l.area_count; a++)
 		area_finish(mm, a);
 	mm->hot_enabled = true;
+	if (DEBUG)
+		fill_dirty(mm);
 	mm->watermark_low = mm->managed / 256;
 	mm->watermark_high = mm->managed / 128;
 	return 0;

@@ -4,6 +4,7 @@
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/cache.h"
+#include "mm/contents.h"
 #include "mm/page_proc.h"
 #include "mm/timing.h"
 
@@ -97,10 +98,10 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 		return 0;
 	if (!buddy_holds(mm, start) || count > mm->managed || !buddy_holds(mm, start + count - 1))
 		return -1;
+	pfn_t end = start + count;
 	mm_lock_timed(mm);
 	cache_drain(mm, this_cpu(mm));
 	page_proc_abort(mm);
-	pfn_t end = start + count;
 	for (pfn_t pfn = start; pfn < end;) {
 		unsigned at = pfn % AREA_FRAMES;
 		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
@@ -117,6 +118,8 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 	result = 0;
 out:
 	mm_unlock(mm);
+	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++)
+		this_cpu(mm)->wasted_frames += contents_zero_frames(mm, pfn, 0);
 	return result;
 }
 

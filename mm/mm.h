@@ -58,7 +58,8 @@ size_t mm_meta_bytes(const struct mm_range *ranges, size_t count);
  *
  * meta     mm_meta_bytes() bytes, 64-byte aligned, any contents, the allocator's for ever; not within the ranges
  * Returns 0, or -1 (meta too small, no usable frame; logged) with nothing set up.
- * Cost     a few ns for each 2 MiB area; the bitmaps of areas that are uniform aren't touched. */
+ * Cost     a few ns for each 2 MiB area; the bitmaps of areas that are uniform aren't touched. DEBUG builds fill dirty
+ *          ranges, which can take long. */
 int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *meta, size_t meta_bytes);
 
 /* Allocates one block. The block is the caller's until mm_free.

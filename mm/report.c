@@ -185,8 +185,10 @@ static void look(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
 
-	if (e->sink == NULL || slots_in_flight(e) == 0)
+	if (e->sink == NULL || slots_in_flight(e) == 0) {
+		e->stuck = false;
 		return;
+	}
 	e->sink->poll(e->sink);
 
 	uint64_t now = mm_port_now_ns();
@@ -198,7 +200,8 @@ static void look(struct mm *mm)
 	e->timeouts++;
 	mm_port_log("report: %s didn't answer within %llu ms, resetting it", e->sink->name,
 		    (unsigned long long)timeout_ms);
-	if (!e->sink->reset(e->sink)) {
+	e->stuck = !e->sink->reset(e->sink);
+	if (e->stuck) {
 		/* Still not sure that the device keeps its hands off: ask again after the same time. */
 		for (unsigned i = 0; i < REPORT_SLOTS; i++)
 			e->slot[i].since_ns = now;
@@ -292,7 +295,7 @@ static uint64_t step(struct mm *mm)
 	look(mm);
 	if (e->sink == NULL)
 		return UINT64_MAX;
-	if (slots_in_flight(e) != 0 && (e->paused || !reportable_unlocked(mm)))
+	if (slots_in_flight(e) != 0 && (e->stuck || e->paused || !reportable_unlocked(mm)))
 		return now + POLL_NS;
 	if (e->paused || !reportable_unlocked(mm)) {
 		e->state = REPORT_IDLE;
@@ -339,7 +342,7 @@ static bool report_wait(struct mm *mm)
 		leave(e);
 	}
 	mm_port_relax();
-	return true;
+	return !e->stuck;
 }
 
 bool report_is_done(struct mm *mm)

@@ -163,6 +163,7 @@ struct report_engine {
 	bool busy;		  /* (A) somebody is in here */
 	bool now;		  /* (A) */
 	bool paused;		  /* (A) */
+	bool stuck;		  /* (A) the last reset wasn't certain: nobody waits for what is in flight */
 	bool failed;		  /* the sink refused the last batch: nothing to wait for */
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */

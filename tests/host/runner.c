@@ -6,6 +6,7 @@
  * to be noticed. The last line is `N passed, N failed`; the exit status is 0 when none failed.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +24,7 @@
 #include "tests/unit/fixture.h"
 #include "tests/unit/test.h"
 
-#define TEST_SECONDS_MAX 120u
+#define TEST_SECONDS_MAX 60u
 
 static const struct test_row *running;
 static bool verbose;
@@ -113,6 +114,13 @@ void test_port_frames_back(pfn_t pfn, unsigned order)
 {
 	(void)pfn;
 	(void)order;
+}
+
+static void on_alarm(int number)
+{
+	(void)number;
+	fprintf(stderr, "%s.%s: not done after %u s\n", running->suite, running->name, TEST_SECONDS_MAX);
+	_exit(1);
 }
 
 static int before_test(void **state)
@@ -245,6 +253,7 @@ int main(int argc, char **argv)
 		}
 	}
 	host_panic = on_panic;
+	signal(SIGALRM, on_alarm);
 	if (!canaries) {
 		static const struct {
 			const char *name, *says;

@@ -118,6 +118,7 @@ TEST(mm_large, hot_memory_above_4_gib_is_no_answer_to_below)
 			if (i != 5)
 				mm_free(mm, MM_PFN_4G + i, 0);
 		}
+		mm_drain(mm);
 		pfn = mm_alloc(mm, 9, MM_ANY);
 		CHECK_EQ(pfn, MM_PFN_4G);
 		mm_free(mm, pfn, 9); /* into the hot slot */

@@ -67,9 +67,13 @@ TEST(zero_port, makes_way_after_the_frame_in_hand)
 	uint64_t wake;
 
 	host_should_yield = always_due;
-	for (uint64_t n = 1; n <= FRAMES; n++) {
+	for (uint64_t n = 0; n < FRAMES;) {
+		uint64_t before = n;
+
 		CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
-		CHECK_EQ(host_counts.zero_cold_frames, n);
+		n = host_counts.zero_cold_frames;
+		CHECK(n - before <= 1);
+		CHECK(n > before || n % 64 == 0); /* the end of a batch takes a call of its own */
 	}
 	host_should_yield = NULL;
 	fixture_idle(mm);
@@ -132,7 +136,7 @@ TEST(zero_port, a_batch_that_made_way_can_be_taken)
 	CHECK_EQ(host_counts.zero_cold_frames, FRAMES);
 	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
 		CHECK_EQ(host_zeroed(pfn), 1);
-	CHECK_EQ(fixture_stat("zero.aborts") > 0, 1);
+	CHECK(mm->zero_engine.aborts > 0);
 	host_should_yield = NULL;
 	CHECK_EQ(zero_idle(mm, &wake), ZERO_NOTHING);
 	CHECK_MM(mm);
@@ -269,7 +273,7 @@ TEST(zero_port, another_cpu_pauses_in_the_middle_of_a_batch)
 		CHECK(other.done);
 		mm_totals(mm, &totals);
 		CHECK_EQ(totals.isolated, 0);
-		CHECK(host_counts.zero_cold_frames <= at + 1);
+		CHECK(host_counts.zero_cold_frames < at + 16);
 		CHECK_EQ(totals.zero, host_counts.zero_cold_frames);
 		CHECK_MM(mm);
 		zero_resume(mm);
@@ -285,7 +289,7 @@ TEST(zero_port, a_request_that_would_fail_takes_the_batch_back)
 	/* free memory is no more than the batch */
 	for (uint64_t done = 1; done < 64; done += 9) {
 		struct mm *mm;
-		uint64_t wake, aborts;
+		uint64_t wake;
 		pfn_t base;
 
 		fixture_end();
@@ -293,7 +297,6 @@ TEST(zero_port, a_request_that_would_fail_takes_the_batch_back)
 		mm = idle_mm(64);
 		base = fixture_base();
 		CHECK_EQ(mm_take_range(mm, base + 64, FRAMES - 64), 0);
-		aborts = fixture_stat("zero.aborts");
 		due_at = done;
 		host_should_yield = due_from;
 		while (host_counts.zero_cold_frames < done)
@@ -303,7 +306,7 @@ TEST(zero_port, a_request_that_would_fail_takes_the_batch_back)
 		for (pfn_t pfn = base; pfn < base + 64; pfn++)
 			CHECK_EQ(host_zeroed(pfn), 1);
 		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), MM_PFN_NONE);
-		CHECK(fixture_stat("zero.aborts") >= aborts);
+		CHECK_EQ(mm->zero_engine.aborts, 1);
 		CHECK_MM(mm);
 	}
 }
@@ -439,23 +442,39 @@ TEST(zero_port, the_ledger_adds_up)
 	CHECK_EQ(ledger.wasted_frames, 8);
 }
 
+static uint64_t made_due_at;
+
+/* The timer interrupt strikes while that frame is being written. */
+static void becomes_due(const char *what, pfn_t pfn, size_t frames)
+{
+	(void)pfn;
+	(void)frames;
+	if (strcmp(what, "cold") == 0 && host_counts.zero_cold_frames == made_due_at)
+		zero_wake_due(other.mm);
+}
+
+static bool due_late(void)
+{
+	return host_counts.zero_cold_frames >= made_due_at + 3;
+}
+
 TEST(zero_port, the_histogram_counts_frames_from_due_to_return)
 {
 	struct mm *mm = idle_mm(64);
 	struct zero_status status;
-	uint64_t wake, sum = 0;
+	uint64_t wake;
 
-	host_should_yield = always_due;
-	for (int i = 0; i < 10; i++) {
-		zero_wake_due(mm);
+	other.mm = mm;
+	host_hook = becomes_due;
+	host_should_yield = due_late;
+	for (uint64_t i = 0; i < 7; i++) {
+		made_due_at = host_counts.zero_cold_frames + 5;
 		CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
 	}
 	zero_status(mm, &status);
+	/* the frame in hand when it became due, and three more */
 	for (unsigned i = 0; i < ZERO_YIELD_BUCKETS; i++)
-		sum += status.yields[i];
-	CHECK_EQ(sum, 10);
-	CHECK_EQ(status.yields[17], 0);
-	CHECK_EQ(status.yields[0] + status.yields[1], 10);
+		CHECK_EQ(status.yields[i], i == 4 ? 7 : 0);
 }
 
 TEST(zero_port, reported_frames_are_not_touched_above_the_low_mark)

@@ -126,10 +126,16 @@ static const struct knob_row *find_knob(const char *name)
 void fixture_knob(const char *name, uint64_t value)
 {
 	const struct knob_row *row = find_knob(name);
+	unsigned i = 0;
 
-	CHECK(fixture.knob_count < KNOBS_MAX);
-	fixture.knobs[fixture.knob_count].row = row;
-	fixture.knobs[fixture.knob_count++].before = *row->value;
+	while (i < fixture.knob_count && fixture.knobs[i].row != row)
+		i++;
+	if (i == fixture.knob_count) {
+		CHECK(i < KNOBS_MAX);
+		fixture.knobs[i].row = row;
+		fixture.knobs[i].before = *row->value;
+		fixture.knob_count++;
+	}
 	*row->value = value;
 	if (row->changed)
 		row->changed();
@@ -147,13 +153,13 @@ void fixture_knob_word(const char *name, const char *word)
 	fixture_knob(name, i);
 }
 
-uint64_t fixture_stat(const char *name)
+uint64_t fixture_alloc_failed(struct mm *mm)
 {
-	TABLE_FOR_EACH (stat, struct stat_row, row) {
-		if (strcmp(row->name, name) == 0)
-			return row->get ? row->get() : *row->value;
-	}
-	test_port_fail(__FILE__, __LINE__, "there is no counter %s", name);
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+		n += mm->cpu[i].alloc_failed;
+	return n;
 }
 
 void fixture_quiet(void)

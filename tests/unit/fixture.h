@@ -40,8 +40,8 @@ void *fixture_bytes(size_t bytes);
 void fixture_knob(const char *name, uint64_t value);
 void fixture_knob_word(const char *name, const char *word);
 
-/* The value of a row of the stat table. */
-uint64_t fixture_stat(const char *name);
+/* How many allocations failed since mm_init; mm.alloc_failed is that of mm_system. */
+uint64_t fixture_alloc_failed(struct mm *mm);
 
 /* Knobs for a test that wants nothing to happen by itself: policy alloc, marks 0, no delays, no reserve. */
 void fixture_quiet(void);

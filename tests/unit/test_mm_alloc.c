@@ -187,17 +187,17 @@ TEST(mm_alloc, reported_partial_area_is_no_reason_to_fault_memory_in)
 TEST(mm_alloc, failures_are_counted_and_harmless)
 {
 	struct mm *mm = fixture_mm(512, MM_FRESH_DIRTY);
-	uint64_t before = fixture_stat("mm.alloc_failed");
+	uint64_t before = fixture_alloc_failed(mm);
 	pfn_t pfn = mm_alloc(mm, 9, MM_ANY);
 
 	CHECK(pfn != MM_PFN_NONE);
-	CHECK_EQ(fixture_stat("mm.alloc_failed"), before);
+	CHECK_EQ(fixture_alloc_failed(mm), before);
 	for (unsigned order = 0; order <= MM_ORDER_MAX; order++) {
 		CHECK_EQ(mm_alloc(mm, order, MM_ANY), MM_PFN_NONE);
 		CHECK_EQ(mm_alloc(mm, order, MM_ZERO_COLD), MM_PFN_NONE);
 		CHECK_EQ(mm_alloc(mm, order, MM_ZERO_HOT), MM_PFN_NONE);
 	}
-	CHECK_EQ(fixture_stat("mm.alloc_failed"), before + 3 * (MM_ORDER_MAX + 1));
+	CHECK_EQ(fixture_alloc_failed(mm), before + 3 * (MM_ORDER_MAX + 1));
 	mm_free(mm, pfn, 9);
 	CHECK_EQ(mm_alloc(mm, 9, MM_ANY), pfn);
 	CHECK_MM(mm);

@@ -268,6 +268,7 @@ TEST(mm_report, a_silent_device_is_reset_and_the_blocks_come_back_dirty)
 	CHECK(totals.isolated > 0);
 	CHECK_MM(mm);
 	CHECK_EQ(fake->resets, 0);
+	report_pause(mm); /* nothing new */
 	test_port_pass_ns(60000000);
 	for (int i = 0; i < 10 && !fake->resets; i++)
 		(void)report_step(mm);
@@ -309,6 +310,7 @@ TEST(mm_report, no_block_comes_back_before_the_reset_is_certain)
 	CHECK_EQ(totals.isolated, isolated);
 	CHECK_MM(mm);
 	fake->reset_works = true;
+	report_pause(mm);
 	for (int i = 0; i < 5; i++) {
 		test_port_pass_ns(60000000);
 		(void)report_step(mm);
@@ -400,7 +402,7 @@ TEST(mm_report, an_allocation_does_not_wait_for_ever)
 {
 	struct mm *mm = dirty_mm(9, 64);
 	struct fake_sink *fake = registered(mm, 9, 64, 1);
-	uint64_t start, failed = fixture_stat("mm.alloc_failed");
+	uint64_t start, failed = fixture_alloc_failed(mm);
 
 	fake->answer = FAKE_SILENT;
 	fake->reset_works = false;
@@ -411,7 +413,7 @@ TEST(mm_report, an_allocation_does_not_wait_for_ever)
 	start = mm_port_now_ns();
 	CHECK_EQ(mm_alloc(mm, 12, MM_ANY), MM_PFN_NONE);
 	CHECK(mm_port_now_ns() - start < 1000000000);
-	CHECK_EQ(fixture_stat("mm.alloc_failed"), failed + 1);
+	CHECK_EQ(fixture_alloc_failed(mm), failed + 1);
 	CHECK_MM(mm);
 	fake->reset_works = true;
 	test_port_pass_ns(60000000);

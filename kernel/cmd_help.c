@@ -27,12 +27,12 @@ static int cmd_help(int argc, char **argv)
 	}
 	SORTED_FOR_EACH (cmd, struct cmd_row, row)
 		iprintf("%-9s %s\n", row->name, row->help);
-	iprintf("`help CMD` shows a command's arguments. ! CMD succeeds only if CMD fails, # begins a\n"
-		"comment. Numbers are decimal or 0x; sizes take K, M, G.\n");
+	iprintf("`help CMD` shows a command's arguments. ! CMD succeeds only if CMD fails.\n"
+		"# begins a comment. Numbers are decimal or 0x, sizes take K, M, G.\n");
 	return 0;
 }
 
-CMD(help, "help", "[CMD]", "list the commands, or tell about one", cmd_help);
+CMD(help, "help", "[CMD]", "list the commands, or show one with its arguments", cmd_help);
 
 static int cmd_version(int argc, char **argv)
 {

@@ -54,5 +54,5 @@ static int cmd_report(int argc, char **argv)
 	return 0;
 }
 
-CMD(report, "report", "[status|now|pause|resume]", "giving memory to the host: its state, all of it now, stop, go on",
+CMD(report, "report", "[status|now|pause|resume]", "giving memory to the host: its state; all of it now; stop; go on",
     cmd_report);

@@ -63,8 +63,8 @@ static int cmd_zero(int argc, char **argv)
 	}
 }
 
-CMD(zero, "zero", "[status|now|pause|resume]",
-    "zeroing while idle: its state, all regardless of the marks, stop, go on", cmd_zero);
+CMD(zero, "zero", "[status|now|pause|resume]", "zeroing while idle: its state; all, marks or not; stop; go on",
+    cmd_zero);
 
 static uint64_t tenths_of_ms(uint64_t ns)
 {

@@ -45,4 +45,4 @@ static int cmd_test(int argc, char **argv)
 	return failed == 0 ? 0 : CMD_FAILED;
 }
 
-CMD(test, "test", "[-v] [PATTERN]", "run unit tests whose suite.name contains PATTERN; -v names each", cmd_test);
+CMD(test, "test", "[-v] [PATTERN]", "run unit tests whose suite.name contains PATTERN; -v shows each", cmd_test);

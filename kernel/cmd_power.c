@@ -32,7 +32,7 @@ static int cmd_panic(int argc, char **argv)
 	panic("%s", argc > 1 ? text : "asked for on the console");
 }
 
-CMD(panic, "panic", "[TEXT]", "panic", cmd_panic);
+CMD(panic, "panic", "[TEXT]", "stop the kernel as a bug would", cmd_panic);
 
 static int cmd_poweroff(int argc, char **argv)
 {

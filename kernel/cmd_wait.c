@@ -43,4 +43,4 @@ static int cmd_wait(int argc, char **argv)
 }
 
 CMD(wait, "wait", "zero|report|idle [TIMEOUT_MS]",
-    "until nothing is left to do; fails after TIMEOUT_MS, which is 60000", cmd_wait);
+    "until nothing is left to do; fails after TIMEOUT_MS (default 60000)", cmd_wait);

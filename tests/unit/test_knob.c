@@ -137,8 +137,10 @@ TEST(knob, tables_are_walked_by_name_and_wholly)
 	const char *before = NULL;
 	size_t rows = 0, walked = 0;
 
-	TABLE_FOR_EACH (knob, struct knob_row, row)
-		rows++, (void)row;
+	TABLE_FOR_EACH (knob, struct knob_row, row) {
+		(void)row;
+		rows++;
+	}
 	SORTED_FOR_EACH (knob, struct knob_row, row) {
 		if (before)
 			CHECK(strcmp(before, row->name) < 0);

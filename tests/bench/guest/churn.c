@@ -86,13 +86,11 @@ static struct step plan_free(struct churn *c)
 
 void churn_plan(struct churn *c)
 {
-	for (unsigned i = 0; i < CHUNK_STEPS; i++)
-		plan[i] = churn_is_full(c) ? plan_free(c) : plan_alloc(c);
-}
-
-bool churn_is_full(const struct churn *c)
-{
-	return c->used + (1ull << c->next_order) > c->target;
+	for (unsigned i = 0; i < CHUNK_STEPS; i++) {
+		bool full = c->used + (1ull << c->next_order) > c->target;
+		plan[i] = full ? plan_free(c) : plan_alloc(c);
+		c->filled |= full;
+	}
 }
 
 void churn_run(struct churn *c)

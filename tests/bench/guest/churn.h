@@ -13,6 +13,7 @@ struct churn {
 	bool mixed;	 /* orders 0 to 9, mostly small; else order 0 */
 	uint64_t target; /* frames that may be occupied */
 	uint64_t used;	 /* frames that are */
+	bool filled;	 /* used has reached target: frees and allocations alternate from then on */
 	uint64_t seed;
 	unsigned next_order;
 	uint64_t live_count, idle_count, slot_count;
@@ -29,4 +30,3 @@ void churn_drop(struct churn *c); /* frees every living block */
 /* Simulates the next chunk; then churn_run does it. While used is far below target they are allocations only. */
 void churn_plan(struct churn *c);
 void churn_run(struct churn *c);
-bool churn_is_full(const struct churn *c);

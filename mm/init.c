@@ -200,11 +200,8 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 
 	for (size_t i = 0; i < count; i++) {
 		pfn_t start, end;
-		if (!clip(&ranges[i], &start, &end))
-			continue;
-		range_add(mm, start, end, ranges[i].fresh == MM_FRESH_REPORTED ? CLASS_REPORTED : CLASS_DIRTY);
-		if (DEBUG && ranges[i].fresh == MM_FRESH_DIRTY)
-			contents_fill(start, end - start);
+		if (clip(&ranges[i], &start, &end))
+			range_add(mm, start, end, ranges[i].fresh == MM_FRESH_REPORTED ? CLASS_REPORTED : CLASS_DIRTY);
 	}
 	for (uint32_t a = 0; a < l.area_count; a++)
 		area_finish(mm, a);

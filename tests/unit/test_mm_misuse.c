@@ -11,7 +11,7 @@ static void check_free(struct mm *mm, pfn_t pfn, unsigned order, enum mm_state s
 	test_port_panic_check(__FILE__, __LINE__, fixture_number(number, pfn, 16));
 	test_port_panic_check(__FILE__, __LINE__, "order ");
 	test_port_panic_check(__FILE__, __LINE__, fixture_number(number, order, 10));
-	test_port_panic_check(__FILE__, __LINE__, "called from 0x");
+	test_port_panic_check(__FILE__, __LINE__, "caller 0x");
 }
 
 TEST(mm_misuse, double_free_of_a_frame)

@@ -185,11 +185,13 @@ static void look(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
 
-	if (e->sink == NULL || slots_in_flight(e) == 0) {
+	if (e->sink == NULL)
+		return;
+	e->sink->poll(e->sink);
+	if (slots_in_flight(e) == 0) {
 		e->stuck = false;
 		return;
 	}
-	e->sink->poll(e->sink);
 
 	uint64_t now = mm_port_now_ns();
 	bool late = false;
@@ -293,6 +295,12 @@ static uint64_t step(struct mm *mm)
 	uint64_t now = mm_port_now_ns();
 
 	look(mm);
+	if (e->sink != NULL && e->sink->capacity == 0 && slots_in_flight(e) == 0) {
+		mm_port_log("report: %s has gone off, there is no reporter", e->sink->name);
+		e->sink = NULL;
+		e->state = REPORT_IDLE;
+		e->now = false;
+	}
 	if (e->sink == NULL)
 		return UINT64_MAX;
 	if (slots_in_flight(e) != 0 && (e->stuck || e->paused || !reportable_unlocked(mm)))

@@ -18,12 +18,14 @@ struct report_range {
 /* A reporter. All calls come from report_step and report_poll below, or from an allocation that waits, never nested, never
  * with mm's lock held.
  *
- * capacity  how many ranges one submit may carry (what fits the ring in one chain)
+ * capacity  how many ranges one submit may carry (what fits the ring in one chain). A sink that has gone off for good sets
+ *           it to 0: it is taken out, as by report_unregister, by the next report_step that finds nothing in flight.
  * in_flight_max  how many submits may be under way at once, at least 1
  * submit    starts the report of count <= capacity ranges; tag comes back through report_done. Returns 0, or -1 when it
  *           can't be done now or ever: the batch goes back unreported and counts as an error. ranges is the caller's
  *           and gone after the call.
- * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't.
+ * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't. Called now
+ *           and then with nothing in flight as well: a device may want other things.
  * reset     the device didn't answer within report.timeout_ms: take it back. On return (true) the device can't touch
  *           any range any more, and all that was in flight is forgotten; false: still not sure, called again later. */
 struct report_sink {

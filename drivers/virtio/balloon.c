@@ -139,6 +139,7 @@ static bool take_down(struct balloon *b, uint64_t timeout_ns)
 		b->requests[i].chains = 0;
 	queue_free(b, &b->reporting);
 	queue_free(b, &b->stats);
+	b->sink.capacity = 0; /* mm/report takes it out */
 	b->state = BALLOON_OFF;
 	driver_port_log("balloon: was reset and stays off");
 	return true;

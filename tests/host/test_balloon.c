@@ -13,6 +13,7 @@
 #include "virtio_device.h"
 
 #define FRAMES 4096u /* of the allocator: 16 MiB */
+#define SECOND 1000000000ull
 
 static struct virtio_device device;
 static struct balloon balloon;
@@ -72,7 +73,15 @@ static int submit(pfn_t pfn, uint64_t frames, unsigned count, unsigned tag)
 	return balloon.sink.submit(&balloon.sink, ranges, count, tag);
 }
 
-/* It was taken down: the device has nothing of ours any more, and the allocator has it all. */
+static const char *reporter(void)
+{
+	struct report_status status;
+
+	report_status(mm, &status);
+	return status.sink ? status.sink : "none";
+}
+
+/* It was taken down: the device has nothing of ours any more, the allocator has it all, and mm/report has lost it. */
 static void check_off(void)
 {
 	CHECK_EQ(balloon.state, BALLOON_OFF);
@@ -81,6 +90,8 @@ static void check_off(void)
 	CHECK_EQ(submit(0, 1, 1, 0), -1);
 	balloon.sink.poll(&balloon.sink);
 	CHECK(balloon.sink.reset(&balloon.sink));
+	report_step(mm);
+	CHECK(strcmp(reporter(), balloon.sink.name) != 0);
 	CHECK(mm_check(mm));
 }
 
@@ -278,6 +289,15 @@ TEST(balloon, statistics_are_renewed_when_used)
 	mm_free(mm, taken, 5);
 }
 
+TEST(balloon, statistics_are_renewed_while_nothing_is_reported)
+{
+	CHECK_EQ(start(&(struct virtio_device){.police = true, .wants_stats = true}), 0);
+	report_pause(mm);
+	(void)report_step(mm);
+	CHECK_EQ(device.stats_buffers, 2);
+	report_resume(mm);
+}
+
 TEST(balloon, broken_statistics_do_not_stop_reports)
 {
 	CHECK_EQ(start(&(struct virtio_device){.police = true, .wants_stats = true, .lie = LIE_ID_RANGE}), 0);
@@ -359,7 +379,6 @@ TEST(balloon, lies_in_its_answers)
 		CHECK(balloon.sink.reset(&balloon.sink));
 		CHECK_EQ(in_flight(), 0);
 		check_off();
-		CHECK_EQ(report_unregister(mm, &balloon.sink), 0);
 	}
 }
 
@@ -492,8 +511,9 @@ static void with_faults(uint64_t first, uint64_t calls)
 		CHECK_EQ(allocated(), (balloon.reporting.pfn != MM_PFN_NONE) + (balloon.stats.pfn != MM_PFN_NONE));
 	}
 	CHECK(mm_check(mm));
-	if (result == 0)
-		CHECK_EQ(report_unregister(mm, &balloon.sink), 0);
+	report_step(mm);
+	if (down)
+		CHECK_STR(reporter(), "none");
 }
 
 TEST(balloon, nth_port_call_fails)
@@ -508,5 +528,146 @@ TEST(balloon, nth_port_call_fails)
 	for (uint64_t n = 1; n <= calls; n++) {
 		with_faults(n, 1);
 		with_faults(n, UINT64_MAX);
+	}
+}
+
+/* --- Through mm/report, as in the kernel ------------------------------------------------------------------------ */
+
+/* Steps the reporting thread, sleeping as it asks to, until nothing is left to do or that much time went by. */
+static void report_for(uint64_t ns)
+{
+	uint64_t end = mm_port_now_ns() + ns;
+
+	do {
+		uint64_t wake = report_step(mm);
+
+		if (wake > end)
+			break;
+		if (wake > mm_port_now_ns())
+			host_time_set(wake);
+	} while (!report_is_done(mm) && mm_port_now_ns() < end);
+}
+
+static struct mm_totals totals(void)
+{
+	struct mm_totals t;
+
+	mm_totals(mm, &t);
+	return t;
+}
+
+TEST(balloon, free_memory_goes_to_the_host_once)
+{
+	unsigned missed = 0;
+
+	fixture_quiet();
+	CHECK_EQ(start(&(struct virtio_device){.police = true}), 0);
+	report_now(mm);
+	report_for(SECOND);
+	CHECK(report_is_done(mm));
+	report_now(mm);
+	report_for(SECOND);
+	CHECK_EQ(totals().isolated, 0);
+	CHECK(totals().reported >= FRAMES - 512);
+	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++) {
+		enum mm_state state = mm_frame_state(mm, pfn);
+		unsigned times = virtio_device_reported(&device, pfn);
+
+		CHECK_EQ(times, state == MM_STATE_REPORTED);
+		missed += !times;
+	}
+	CHECK_EQ(missed, FRAMES - totals().reported);
+	CHECK(mm_check(mm));
+}
+
+TEST(balloon, silent_device_is_reset_and_reporting_is_off)
+{
+	pfn_t all[FRAMES];
+	unsigned count = 0;
+
+	CHECK_EQ(start(&(struct virtio_device){.police = true, .lie = LIE_SILENT}), 0);
+	fixture_quiet();
+	report_now(mm);
+	(void)report_step(mm);
+	CHECK(totals().isolated > 0);
+	report_for(10 * SECOND);
+	CHECK_EQ(totals().isolated, 0);
+	CHECK_EQ(totals().reported, 0);
+	CHECK_EQ(device.resets, 2); /* one at the start */
+	CHECK(device.failed_seen);
+	CHECK(report_is_done(mm));
+	check_off();
+	while ((all[count] = mm_alloc(mm, 0, MM_ZERO_COLD)) != MM_PFN_NONE)
+		if (++count == FRAMES)
+			break;
+	CHECK_EQ(count, FRAMES);
+	while (count)
+		mm_free(mm, all[--count], 0);
+	/* Nothing is asked of it any more. */
+	report_now(mm);
+	report_for(SECOND);
+	CHECK(report_is_done(mm));
+	CHECK_EQ(device.resets, 2);
+	CHECK_EQ(totals().isolated, 0);
+	CHECK(mm_check(mm));
+}
+
+TEST(balloon, allocation_waits_for_what_is_in_flight)
+{
+	pfn_t pfn[FRAMES / 512];
+	unsigned count = 0;
+
+	CHECK_EQ(start(&(struct virtio_device){.police = true, .lie = LIE_SILENT}), 0);
+	fixture_quiet();
+	report_now(mm);
+	(void)report_step(mm);
+	CHECK(totals().isolated > 0);
+	while (count < ARRAY_LEN(pfn) - 1) { /* the rings lie in one area */
+		pfn[count] = mm_alloc(mm, 9, MM_ANY);
+		CHECK(pfn[count] != MM_PFN_NONE);
+		count++;
+	}
+	CHECK_EQ(device.resets, 2);
+	while (count)
+		mm_free(mm, pfn[--count], 9);
+	check_off();
+}
+
+TEST(balloon, device_that_never_resets_keeps_what_it_has_and_no_more)
+{
+	uint64_t isolated;
+
+	CHECK_EQ(start(&(struct virtio_device){.police = true, .lie = LIE_SILENT}), 0);
+	fixture_quiet();
+	report_now(mm);
+	(void)report_step(mm);
+	isolated = totals().isolated;
+	CHECK(isolated > 0);
+	device.lie = LIE_NEVER_RESETS;
+	report_for(10 * SECOND);
+	CHECK_EQ(totals().isolated, isolated);
+	CHECK_EQ(allocated(), 2);
+	CHECK_EQ(totals().reported, 0);
+	CHECK(mm_check(mm));
+	device.lie = LIE_NONE;
+	report_for(10 * SECOND);
+	CHECK_EQ(totals().isolated, 0);
+	CHECK_EQ(totals().reported, 0);
+	check_off();
+}
+
+TEST(balloon, liar_is_taken_down_and_its_memory_comes_back_dirty)
+{
+	static const enum device_lie lies[] = {LIE_INDEX_JUMP, LIE_ID_RANGE, LIE_ID_UNKNOWN, LIE_TWICE};
+
+	fixture_quiet();
+	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		CHECK_EQ(start(&(struct virtio_device){.police = true}), 0);
+		device.lie = lies[i];
+		report_now(mm);
+		report_for(10 * SECOND);
+		CHECK_EQ(totals().isolated, 0);
+		CHECK_EQ(totals().zero, 0);
+		check_off();
 	}
 }

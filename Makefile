@@ -143,10 +143,15 @@ $(NEWLIB)/lib/libc.a: scripts/newlib scripts/kcc
 	$(call say,NEWLIB,$(NEWLIB) (once; about a minute))
 	$(Q)NOUGHT_V=$(V) scripts/newlib $(NEWLIB)
 
-# Objects depend on the compiler and its flags, which this file holds.
+# Files that hold a line of text, and are written only when it changes: what depends on one is made again then. Objects
+# depend on the compiler and its flags (the rest of which this file holds), programs on which objects they are made of.
+remember = @mkdir -p $(OBJ); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
+
 $(OBJ)/flags: FORCE
-	@mkdir -p $(OBJ)
-	@echo '$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB)' | cmp -s - $@ || echo '$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB)' >$@
+	$(call remember,$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB))
+
+$(OBJ)/parts: FORCE
+	$(call remember,$(KERNEL_O) $(BOOT_O) $(UNIT_O) $(BENCH_O))
 
 $(OBJ)/kernel/%.o: %.c $(OBJ)/flags Makefile | $(NEWLIB)/lib/libc.a
 	$(call say,CC,$<)
@@ -171,7 +176,7 @@ $(OBJ)/symbols%.o: $(OBJ)/symbols%.S
 
 link_kernel = ld $(KERNEL_LDFLAGS) $(KERNEL_O) $(1) $(NEWLIB)/lib/libc.a -o $(2)
 
-$(OBJ)/kernel0.elf: $(KERNEL_O) $(OBJ)/symbols0.o linker.ld $(NEWLIB)/lib/libc.a
+$(OBJ)/kernel0.elf: $(OBJ)/parts $(KERNEL_O) $(OBJ)/symbols0.o linker.ld $(NEWLIB)/lib/libc.a
 	$(Q)$(call link_kernel,$(OBJ)/symbols0.o,$@)
 
 # kernel.debug has everything for gdb; kernel.elf, without the debug information, is what boots.
@@ -195,9 +200,9 @@ $(OBJ)/boot/%.o: %.S $(OBJ)/flags Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BOOT_CFLAGS) -c $< -o $@
 
-$(OBJ)/loader.so: $(BOOT_O)
+$(OBJ)/loader.so: $(BOOT_O) $(OBJ)/parts
 	$(Q)ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -z noexecstack --no-warn-rwx-segments \
-		-T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o $^ -o $@ -L/usr/lib -lgnuefi -lefi
+		-T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o $(BOOT_O) -o $@ -L/usr/lib -lgnuefi -lefi
 
 $(O)/BOOTX64.EFI: $(OBJ)/loader.so
 	$(call say,EFI,$@)
@@ -215,20 +220,20 @@ $(OBJ)/unit/%.o: %.c $(OBJ)/flags Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(UNIT_CFLAGS) $(call warnings_of,$<) -c $< -o $@
 
-$(O)/host/unit: $(UNIT_O)
+$(O)/host/unit: $(UNIT_O) $(OBJ)/parts
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -fsanitize=address,undefined $^ -lcmocka -o $@
+	$(Q)$(CC) -fsanitize=address,undefined $(UNIT_O) -lcmocka -o $@
 
 $(OBJ)/bench/%.o: %.c $(OBJ)/flags Makefile
 	$(call say,CC,$< (bench))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_CFLAGS) $(call warnings_of,$<) -c $< -o $@
 
-$(O)/host/bench: $(BENCH_O)
+$(O)/host/bench: $(BENCH_O) $(OBJ)/parts
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $^ -o $@
+	$(Q)$(CC) $(BENCH_O) -o $@
 
 -include $(KERNEL_O:.o=.d) $(BOOT_O:.o=.d) $(UNIT_O:.o=.d) $(BENCH_O:.o=.d)
 

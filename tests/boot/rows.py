@@ -34,6 +34,13 @@ def between(low, high):
     return lambda value: low <= value <= high
 
 
+def crash(kind, cause, caller="crash_"):
+    """An exception that the `crash` command provokes: told apart, with a backtrace that names the function."""
+    return Row(f"crash-{kind}", f"crash {kind}\nversion\n", {"MEM": "256M"}, status=3,
+               expect=(rf"^PANIC: .*{cause}", rf"^  #\d+ +0x[0-9a-f]+ {caller}\w*\+0x[0-9a-f]+", r"^  rip [0-9a-f]{16}"),
+               reject=(r"^nought> version",))
+
+
 FRAMES_PER_GIB = 1 << 18
 
 # Allocates, writes, reads, frees, in every way; leaves nothing behind.
@@ -144,6 +151,19 @@ ROWS = [
     Row("status-2-missing-script", None, {"SCRIPT": "/nonexistent"}, status=2, errors=(r"SCRIPT is '/nonexistent'",)),
     Row("status-3-panic", "panic with these words\nversion\n", {"MEM": "256M"}, status=3,
         expect=(r"with these words", r"cmd_panic\+0x[0-9a-f]+"), reject=(r"^nought> version",)),
+    crash("null", r"#PF.*null pointer dereference \(write to 0x0\)"),
+    crash("call-null", r"#PF.*call through a null pointer", caller="cmd_crash"),
+    crash("code", r"#PF.*write to read-only memory"),
+    crash("data", r"#PF.*execution of memory that is not executable", caller="cmd_crash"),
+    crash("stack", r"#DF.*stack overflow, a guard page was hit", caller="recurse"),
+    crash("canary", r"stack protector"),
+    crash("divide", r"#DE divide error"),
+    crash("nmi", r"non-maskable interrupt"),
+    crash("assert", r"kernel/cmd_crash\.c:\d+: zero != 0 doesn't hold"),
+    Row("too-little-memory", "version\n", {"MEM": "256M", "CMDLINE": "boot.mem_mib=4"}, status=3,
+        expect=(r"^PANIC: too little memory: need \d+ KiB, have 4096 KiB",)),
+    Row("no-acpi", "version\nwait idle 60000\n", {"MEM": "256M", "QEMUFLAGS": "-no-acpi"},
+        expect=(r"ACPI: no RSDP", r"by the PIT")),
     Row("status-4-reboot", "reboot\nversion\n", {"MEM": "256M"}, status=4, reject=(r"^nought> version",)),
     Row("status-4-qemu-fails", "", {"QEMUFLAGS": "-device no-such-device"}, status=4, errors=(r"no-such-device",)),
     Row("status-124-hung-guest", "version\n", {"MEM": "256M", "QEMUFLAGS": "-S", "TIMEOUT": 3}, status=124,

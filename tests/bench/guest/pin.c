@@ -117,8 +117,9 @@ static bool zero_ahead(struct pin *p)
 	struct zero_ledger before, after;
 	struct mm_totals t;
 	mm_totals(&mm_system, &t);
-	/* Reported memory is zeroed only as far as the low mark asks for it: the pin's size, and a percent. */
-	uint64_t low = p->absent ? frames(p) * 100 / t.managed + 2 : 0;
+	/* Reported memory is zeroed only as far as the low mark asks for it: the pin's size, and 5% for
+	 * what it gets in pieces that are too small. */
+	uint64_t low = p->absent ? frames(p) * 100 / t.managed + 5 : 0;
 	zero_ledger(&mm_system, &before);
 	if (!still_zero(low > 100 ? 100 : low))
 		return false;

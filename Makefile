@@ -7,7 +7,8 @@
 ifneq ($(word 2,$(MAKECMDGOALS)),)
 
 .PHONY: goals $(MAKECMDGOALS)
-$(MAKECMDGOALS): goals ;
+$(MAKECMDGOALS): goals
+	@:
 goals:
 	+@for goal in $(MAKECMDGOALS); do $(MAKE) --no-print-directory $$goal || exit; done
 

@@ -87,8 +87,8 @@ static bool normalise(const struct boot_range *in, pfn_t limit, struct memmap_ra
 	return true;
 }
 
-/* Adds a run after all others; false when the table is full. */
-static bool append(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind kind)
+/* Adds a run after all others; false when there are max already. */
+static bool append(struct memmap *m, size_t max, pfn_t start, pfn_t end, enum memmap_kind kind)
 {
 	struct memmap_range *last = m->count ? &m->range[m->count - 1] : NULL;
 
@@ -96,7 +96,7 @@ static bool append(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind ki
 		last->end = end;
 		return true;
 	}
-	if (m->count == MEMMAP_MAX)
+	if (m->count >= max)
 		return false;
 	m->range[m->count++] = (struct memmap_range){start, end, kind};
 	return true;
@@ -139,11 +139,11 @@ void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, p
 			next = r.end < next ? r.end : next;
 			kind = r.kind > kind ? r.kind : kind;
 		}
-		if (kind != MEMMAP_NONE && !append(m, at, next, kind))
+		if (kind != MEMMAP_NONE && !append(m, MEMMAP_MAX - MEMMAP_SPARE, at, next, kind))
 			full = true; /* a frame in no run is never used: safe, but a loss */
 	}
 	if (full)
-		say("memory map: more than %u ranges, some memory is left out", MEMMAP_MAX);
+		say("memory map: more than %u ranges, some memory is left out", MEMMAP_MAX - MEMMAP_SPARE);
 }
 
 int memmap_set(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind kind)
@@ -158,16 +158,16 @@ int memmap_set(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind kind)
 		struct memmap_range r = m->range[i];
 
 		if (r.start < start)
-			append(&out, r.start, r.end < start ? r.end : start, r.kind);
+			append(&out, MEMMAP_MAX, r.start, r.end < start ? r.end : start, r.kind);
 		if (!placed && r.end > start) {
-			append(&out, start, end, kind);
+			append(&out, MEMMAP_MAX, start, end, kind);
 			placed = true;
 		}
 		if (r.end > end)
-			append(&out, r.start > end ? r.start : end, r.end, r.kind);
+			append(&out, MEMMAP_MAX, r.start > end ? r.start : end, r.end, r.kind);
 	}
 	if (!placed)
-		append(&out, start, end, kind);
+		append(&out, MEMMAP_MAX, start, end, kind);
 	*m = out;
 	return 0;
 }

@@ -34,7 +34,8 @@ struct memmap_range {
 	enum memmap_kind kind;
 };
 
-#define MEMMAP_MAX 256u
+#define MEMMAP_MAX   256u
+#define MEMMAP_SPARE 16u /* of them that memmap_build leaves to memmap_set, each call of which may need two */
 
 /* Sorted by start, no two overlap, neighbours that touch differ in kind. */
 struct memmap {

@@ -6,30 +6,61 @@
 #include "arch/x86_64/irq_private.h"
 #include "arch/x86_64/trap.h"
 #include "lib/table.h"
+#include "port/mm_port.h"
+
+#define IRQ_CPUS 64u /* MM_CPUS_MAX, which this layer does not know */
 
 static struct {
 	irq_fn *fn;
 	void *arg;
 } handlers[256];
 
-static uint64_t handled, unexpected;
-STAT(irq_handled, "irq.handled", "interrupts", "interrupts that had a handler", &handled);
-STAT(irq_unexpected, "irq.unexpected", "interrupts", "interrupts without a handler, spurious ones included",
-     &unexpected);
+/* Each CPU's own, touched with its interrupts off. */
+static struct irq_cpu {
+	uint64_t handled, unexpected;
+	uint64_t off_since, off_max; /* in TSC ticks */
+} cpus[IRQ_CPUS];
 
-static uint64_t off_since, off_max; /* in TSC ticks */
+static struct irq_cpu *my_cpu(void)
+{
+	return &cpus[mm_port_cpu()];
+}
+
+#define SUM_STAT(field, help)                           \
+	static uint64_t sum_##field(void)               \
+	{                                               \
+		uint64_t sum = 0;                       \
+                                                        \
+		for (unsigned i = 0; i < IRQ_CPUS; i++) \
+			sum += cpus[i].field;           \
+		return sum;                             \
+	}                                               \
+	STAT_GET(irq_##field, "irq." #field, "interrupts", help, sum_##field)
+
+SUM_STAT(handled, "interrupts that had a handler");
+SUM_STAT(unexpected, "interrupts without a handler, spurious ones included");
 
 uint64_t irq_off_max_tsc(void)
 {
-	return off_max;
+	uint64_t max = 0;
+
+	for (unsigned i = 0; i < IRQ_CPUS; i++)
+		max = cpus[i].off_max > max ? cpus[i].off_max : max;
+	return max;
+}
+
+static void off_begin(void)
+{
+	my_cpu()->off_since = rdtsc();
 }
 
 static void off_end(void)
 {
-	uint64_t ticks = rdtsc() - off_since;
+	struct irq_cpu *cpu = my_cpu();
+	uint64_t ticks = rdtsc() - cpu->off_since;
 
-	if (off_since && ticks > off_max)
-		off_max = ticks;
+	if (cpu->off_since && ticks > cpu->off_max)
+		cpu->off_max = ticks;
 }
 
 bool irq_save(void)
@@ -38,7 +69,7 @@ bool irq_save(void)
 
 	__asm__ volatile("cli" ::: "memory");
 	if (on)
-		off_since = rdtsc();
+		off_begin();
 	return on;
 }
 
@@ -69,14 +100,14 @@ void irq_dispatch(unsigned vector)
 {
 	irq_fn *fn = handlers[vector].fn;
 
-	off_since = rdtsc();
+	off_begin();
 	if (fn) {
-		handled++;
+		my_cpu()->handled++;
 		fn(handlers[vector].arg);
 		lapic_eoi();
 	} else {
 		/* Neither a spurious vector nor the 8259s' are acknowledged: SDM volume 3, 11.9. */
-		unexpected++;
+		my_cpu()->unexpected++;
 	}
 	off_end();
 }

@@ -121,7 +121,7 @@ run: all
 	@scripts/run || [ $$? = 130 ] # left by the user
 
 debug: all
-	@GDB=1 scripts/run
+	@GDB=1 scripts/run || [ $$? = 130 ]
 
 check: $(O)/host/unit
 	@scripts/check $(O) $(C_FILES)

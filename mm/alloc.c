@@ -30,38 +30,33 @@ static const struct preference prefer_zero = {
 	.reported = {CLASS_REPORTED_ZERO, CLASS_ALL, CLASS_REPORTED},
 };
 
-#define PART_AND_WHOLE(c) (PRESENT_PART(c) | PRESENT_WHOLE(c))
-#define UNREPORTED_ALL	  (PART_AND_WHOLE(CLASS_DIRTY) | PART_AND_WHOLE(CLASS_UNREPORTED) | PART_AND_WHOLE(CLASS_ZERO))
+/* Whether something that a request for order 0 prefers is there to be had instead of a frame of this state, in an
+ * area that is in use. Mixed runs play no part in it: where there is one its states are listed as well. */
+static bool better_than(const struct mm *mm, unsigned state, bool zero)
+{
+	unsigned wanted = zero ? CLASS_ZERO : CLASS_DIRTY;
 
-/* For order 0: what must not be present for a frame of a state to be the first choice. Mixed runs play no part in it,
- * where there is one its states are listed as well. */
-static const uint32_t better_any[4] = {
-	[CLASS_DIRTY] = 0,
-	[CLASS_ZERO] = PRESENT_PART(CLASS_DIRTY),
-	[CLASS_REPORTED] = UNREPORTED_ALL,
-	[CLASS_REPORTED_ZERO] = UNREPORTED_ALL | PRESENT_PART(CLASS_REPORTED),
-};
-static const uint32_t better_zero[4] = {
-	[CLASS_DIRTY] = PRESENT_PART(CLASS_ZERO),
-	[CLASS_ZERO] = 0,
-	[CLASS_REPORTED] = UNREPORTED_ALL | PRESENT_PART(CLASS_REPORTED_ZERO),
-	[CLASS_REPORTED_ZERO] = UNREPORTED_ALL,
-};
+	if (likely(state == wanted))
+		return false;
+	if (state <= CLASS_ZERO)
+		return index_has(mm, wanted, SLOTS_PART);
+	if (index_has(mm, CLASS_DIRTY, ~0u) || index_has(mm, CLASS_ZERO, ~0u) || index_has(mm, CLASS_UNREPORTED, ~0u))
+		return true;
+	return state != wanted + 2 && index_has(mm, wanted + 2, SLOTS_PART);
+}
 
 /* Order 0 from an area that served it before, where that is still the first choice. */
 static pfn_t take_cursor(struct mm *mm, bool zero)
 {
-	const uint32_t *better = zero ? better_zero : better_any;
-
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned which = i ^ (zero ? 1u : 0u);
 		uint32_t a = mm->cursor[which];
 		if (a == AREA_NONE)
 			continue;
 		unsigned cls = mm->cursor_class[which];
-		if (fit_of(mm->areas[a].fit, cls) == 0 || (mm->present & better[cls]) != 0)
+		if (fit_of(mm->areas[a].fit, cls) == 0 || better_than(mm, cls, zero))
 			continue;
-		if (a / GIB_AREAS < mm->gib_low && (mm->orders[1][cls] & ORDERS_PART) != 0)
+		if (a / GIB_AREAS < mm->gib_low && (mm->orders[1][cls] & SLOTS_PART) != 0)
 			continue;
 		return buddy_take_from(mm, a, 0, cls, TAKE_ALLOCATE);
 	}
@@ -150,6 +145,7 @@ static inline void watermark_check(struct mm *mm)
 {
 	if (unlikely(mm->free < mm->watermark_low && !mm->pressure)) {
 		mm->pressure = true;
+		mm->hot_open = false;
 		mm->pressure_count++;
 		cache_drain(mm, this_cpu(mm));
 	}
@@ -157,8 +153,10 @@ static inline void watermark_check(struct mm *mm)
 
 static inline void watermark_relax(struct mm *mm)
 {
-	if (unlikely(mm->pressure && mm->free >= mm->watermark_high))
+	if (unlikely(mm->pressure && mm->free >= mm->watermark_high)) {
 		mm->pressure = false;
+		mm->hot_open = mm->hot_enabled;
+	}
 }
 
 /* What an allocation does after it has a block, without the lock. */
@@ -227,13 +225,38 @@ static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 	cpu->free_zero_frames += 1ull << order;
 }
 
-static void free_block(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+static void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+{
+	if (unlikely(order > 6 || !buddy_is_block(mm, pfn, order)))
+		buddy_verify(mm, pfn, order, caller);
+}
+
+/* Takes a freed block into this CPU's cache where it may go there. pfn is what the buddy gets then, perhaps another one. */
+static inline bool free_to_cache(struct mm *mm, pfn_t *pfn, unsigned order, const void *caller)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
+
+	if (likely(order == 0)) {
+		if (unlikely(!buddy_holds(mm, *pfn)) || !cache_admits(mm, &mm->areas[area_of(mm, *pfn)]))
+			return false;
+		verify(mm, *pfn, 0, caller);
+		*pfn = cache_push(mm, cpu, *pfn);
+		return *pfn == MM_PFN_NONE;
+	}
+	if (order != MM_ORDER_AREA || cpu->hot_area != MM_PFN_NONE || !mm->hot_open)
+		return false;
+	buddy_verify(mm, *pfn, order, caller);
+	mm->areas[area_of(mm, *pfn)].kind = AREA_CACHED;
+	cpu->hot_area = *pfn;
+	return true;
+}
+
+static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+{
 	unsigned state = CLASS_DIRTY;
 
-	cpu->free_calls++;
-	if (unlikely(zero_at_free() || DEBUG)) {
+	this_cpu(mm)->free_calls++;
+	if (DEBUG || unlikely(zero_at_free())) {
 		buddy_verify(mm, pfn, order, caller);
 		if (zero_at_free()) {
 			pay_at_free(mm, pfn, order);
@@ -242,26 +265,13 @@ static void free_block(struct mm *mm, pfn_t pfn, unsigned order, const void *cal
 			contents_fill(pfn, 1ull << order);
 		}
 	}
-	if (order == 0 && likely(buddy_holds(mm, pfn)) && state == CLASS_DIRTY &&
-	    cache_admits(mm, &mm->areas[area_of(mm, pfn)])) {
-		buddy_verify(mm, pfn, 0, caller);
-		pfn = cache_push(mm, cpu, pfn);
-		if (likely(pfn == MM_PFN_NONE))
-			return;
-		mm_lock(mm);
-	} else if (order == MM_ORDER_AREA && cpu->hot_area == MM_PFN_NONE && state == CLASS_DIRTY && mm->hot_enabled &&
-		   !mm->pressure) {
-		buddy_verify(mm, pfn, order, caller);
-		mm->areas[area_of(mm, pfn)].kind = AREA_CACHED;
-		cpu->hot_area = pfn;
+	if (likely(state == CLASS_DIRTY) && free_to_cache(mm, &pfn, order, caller))
 		return;
-	} else {
-		if (order >= MM_ORDER_AREA)
-			mm_lock_timed(mm);
-		else
-			mm_lock(mm);
-		buddy_verify(mm, pfn, order, caller);
-	}
+	if (order >= MM_ORDER_AREA)
+		mm_lock_timed(mm);
+	else
+		mm_lock(mm);
+	verify(mm, pfn, order, caller);
 	buddy_give(mm, pfn, order, state);
 	watermark_relax(mm);
 	mm_unlock(mm);
@@ -283,7 +293,7 @@ static size_t take_bulk(struct mm *mm, unsigned order, unsigned want, size_t cou
 	const struct preference *p = zero ? &prefer_zero : &prefer_any;
 
 	/* The areas in use first, many frames at a time; all else one by one, which breaks the next area. */
-	if (order == 0 && (mm->present & PRESENT_PART(p->unreported[0])) != 0)
+	if (order == 0 && index_has(mm, p->unreported[0], SLOTS_PART))
 		return buddy_take_frames(mm, p->unreported[0], (want & MM_BELOW_4G) != 0, count, pfns);
 	*pfns = take(mm, order, want);
 	if (*pfns == MM_PFN_NONE)
@@ -342,7 +352,7 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 	for (size_t i = 0; i < count;) {
 		mm_lock_timed(mm);
 		for (unsigned n = 0; n < BULK_HOLD && i < count; n++, i++) {
-			buddy_verify(mm, pfns[i], order, caller);
+			verify(mm, pfns[i], order, caller);
 			buddy_give(mm, pfns[i], order, CLASS_DIRTY);
 		}
 		watermark_relax(mm);
@@ -355,5 +365,15 @@ void mm_drain(struct mm *mm)
 	mm_lock_timed(mm);
 	cache_drain(mm, this_cpu(mm));
 	buddy_cursor_release(mm);
+	mm_unlock(mm);
+}
+
+void mm_cache_enable(struct mm *mm, bool on)
+{
+	mm_lock_timed(mm);
+	mm->hot_enabled = on;
+	mm->hot_open = on && !mm->pressure;
+	if (!on)
+		cache_drain(mm, this_cpu(mm));
 	mm_unlock(mm);
 }

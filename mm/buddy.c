@@ -173,6 +173,8 @@ pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, e
 			if (how == TAKE_ISOLATE || i == 0)
 				mark_taken(mm, bits, w + i, ~0ull, 0, 64, how);
 		}
+		if (order == MM_ORDER_AREA - 1 && how == TAKE_ALLOCATE)
+			area->flags += AREA_MIB;
 	}
 	index_area(mm, a);
 	return area_pfn(mm, a) + w * 64 + bit;
@@ -315,6 +317,7 @@ static void area_give(struct mm *mm, uint32_t a, unsigned state)
 	if (state == GIVE_AS_WAS && area->pure == CLASS_MIXED) {
 		struct area_bits *bits = &mm->bits[a];
 		area->kind = AREA_MAPPED;
+		area->may_cache = 0;
 		for (unsigned w = 0; w < AREA_WORDS; w++)
 			count_mixed(mm, area, &bits->word[w], ~0ull, 1);
 	} else {
@@ -338,6 +341,8 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 			index_area(mm, a);
 			return;
 		}
+		if (order == MM_ORDER_AREA - 1 && bits->isolated[w] == 0)
+			mm->areas[a].flags -= AREA_MIB;
 		buddy_give_frames(mm, pfn, 1u << order, state);
 		return;
 	}
@@ -385,7 +390,7 @@ void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 
 	const struct area_bits *bits = &mm->bits[a];
 	unsigned at = pfn % AREA_FRAMES, n = 1u << order;
-	if (unlikely((area->flags & AREA_MAY_CACHE) != 0 && bits->cached[at] != 0))
+	if (unlikely(area->may_cache != 0 && bits->cached[at] != 0))
 		bad_block(mm, pfn, order, caller, "double free");
 	for (unsigned i = 0; i < n; i += 64) {
 		const struct word *word = &bits->word[(at + i) / 64];

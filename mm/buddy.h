@@ -63,3 +63,28 @@ static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
 {
 	return (pfn_t)(a + mm->area_base) << MM_ORDER_AREA;
 }
+
+/* Whether pfn, order (0 to 6) surely is an allocated block: the quick yes of buddy_verify, which has the reasons. Without the
+ * lock the answer holds for whoever owns the block. */
+static inline bool buddy_is_block(const struct mm *mm, pfn_t pfn, unsigned order)
+{
+	const unsigned at = pfn % AREA_FRAMES, bit = at % 64, n = 1u << order;
+
+	if (unlikely(!buddy_holds(mm, pfn) || (at & (n - 1)) != 0))
+		return false;
+	const struct area *area = &mm->areas[area_of(mm, pfn)];
+	const struct area_bits *bits = &mm->bits[area_of(mm, pfn)];
+	const struct word *word = &bits->word[at / 64];
+	const uint64_t mask = bits_low(n) << bit;
+	if (unlikely(area->kind != AREA_MAPPED || (area->flags & AREA_HOLES) != 0))
+		return false;
+	if (unlikely((word->start & mask) != BIT(bit) || (word->free & mask) != 0))
+		return false;
+	if (area->may_cache != 0 && bits->cached[at] != 0)
+		return false;
+	/* At an odd place of its order nothing larger can start. */
+	if ((at & n) != 0)
+		return true;
+	const struct word *next = &bits->word[(at + n) / 64 % AREA_WORDS];
+	return (((next->free | next->start) >> ((bit + n) % 64)) & 1) != 0;
+}

@@ -31,7 +31,7 @@ static inline pfn_t cache_pop(struct mm *mm, struct mm_cpu *cpu)
 /* Whether a frame of this area may be cached; the frame must be within managed memory. */
 static inline bool cache_admits(const struct mm *mm, const struct area *area)
 {
-	return area->free <= HOT_AREA_FREE && area->kind == AREA_MAPPED && !mm->pressure && mm->hot_enabled;
+	return area->free <= HOT_AREA_FREE && area->kind == AREA_MAPPED && mm->hot_open;
 }
 
 /* Caches a verified allocated block of order 0. Returns the frame that had to make room for it, or MM_PFN_NONE: it is
@@ -47,8 +47,7 @@ static inline pfn_t cache_push(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn)
 	} else {
 		cpu->hot_count++;
 	}
-	if ((mm->areas[a].flags & AREA_MAY_CACHE) == 0)
-		mm->areas[a].flags |= AREA_MAY_CACHE;
+	mm->areas[a].may_cache = 1;
 	mm->bits[a].cached[pfn % AREA_FRAMES] = 1;
 	cpu->hot[cpu->hot_next] = pfn;
 	cpu->hot_next = (cpu->hot_next + 1) % HOT_FRAMES;

@@ -25,16 +25,19 @@ static void area_map_allocated(struct mm *mm, uint32_t a)
 	for (unsigned w = 0; w < AREA_WORDS; w++)
 		bits->word[w].free = bits->word[w].start = 0;
 	area->kind = AREA_MAPPED;
+	area->may_cache = 0;
 	area->pure = CLASS_DIRTY;
 	area->ladder[CLASS_DIRTY] = LADDER_EMPTY;
-	index_area(mm, a);
 }
 
-/* Sets the start bits for blocks of order to (below 9) from frame at on, n frames of one area. */
-static void starts_set(struct area_bits *bits, unsigned at, unsigned n, unsigned to)
+/* Makes n frames of one area, from frame at on, blocks of order to (below 9). */
+static void starts_set(struct mm *mm, uint32_t a, unsigned at, unsigned n, unsigned to)
 {
 	for (unsigned i = at; i < at + n; i += 1u << to)
-		bits->word[i / 64].start |= BIT(i % 64);
+		mm->bits[a].word[i / 64].start |= BIT(i % 64);
+	if (to == MM_ORDER_AREA - 1)
+		mm->areas[a].flags = (uint8_t)(mm->areas[a].flags + (n >> to) * AREA_MIB);
+	index_area(mm, a);
 }
 
 void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
@@ -47,7 +50,9 @@ void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
 	buddy_verify(mm, pfn, order, caller);
 	a = area_of(mm, pfn);
 	if (order < MM_ORDER_AREA) {
-		starts_set(&mm->bits[a], pfn % AREA_FRAMES, 1u << order, to);
+		if (order == MM_ORDER_AREA - 1)
+			mm->areas[a].flags -= AREA_MIB;
+		starts_set(mm, a, pfn % AREA_FRAMES, 1u << order, to);
 		mm_unlock(mm);
 		return;
 	}
@@ -58,7 +63,7 @@ void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
 	for (uint32_t i = 0; i < n; i += step) {
 		if (to < MM_ORDER_AREA) {
 			area_map_allocated(mm, a + i);
-			starts_set(&mm->bits[a + i], 0, AREA_FRAMES, to);
+			starts_set(mm, a + i, 0, AREA_FRAMES, to);
 		} else {
 			mm->areas[a + i].kind = AREA_HEAD;
 			mm->areas[a + i].order = (uint8_t)to;

@@ -21,7 +21,7 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 {
 	const struct area *area = &mm->areas[a];
 	const struct area_bits *bits = &mm->bits[a];
-	unsigned free = 0, zero = 0, reported = 0, reported_zero = 0;
+	unsigned free = 0, zero = 0, reported = 0, reported_zero = 0, mibs = 0;
 
 	for (unsigned w = 0; w < AREA_WORDS; w++) {
 		const struct word *word = &bits->word[w];
@@ -40,7 +40,14 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 		uint64_t before = w == 0 ? 0 : ~(bits->word[w - 1].free | bits->isolated[w - 1]) >> 63;
 		uint64_t owned = ~(word->free | isolated);
 		EXPECT((body & ~(owned << 1 | before)) == 0, "area %u word %u: a block without a first frame", a, w);
-		for (unsigned i = 0; (area->flags & AREA_MAY_CACHE) != 0 && i < 64; i++) {
+		/* A block of order 8 starts a half of the area that has no other first frame. */
+		if (w % 4 == 0 && word->start == 1 && hole == 0 && word->free == 0 && isolated == 0) {
+			uint64_t rest = 0;
+			for (unsigned i = 1; i < 4; i++)
+				rest |= word[i].start | word[i].free | bits->isolated[w + i];
+			mibs += rest == 0 ? 1 : 0;
+		}
+		for (unsigned i = 0; area->may_cache != 0 && i < 64; i++) {
 			if (bits->cached[w * 64 + i] == 0)
 				continue;
 			s->cached++;
@@ -48,6 +55,8 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 			       w * 64 + i);
 		}
 	}
+	EXPECT(mibs == (area->flags & AREA_MIBS) / AREA_MIB, "area %u: %u blocks of order 8, not %u", a,
+	       (area->flags & AREA_MIBS) / AREA_MIB, mibs);
 	EXPECT(free == area->free && zero == area->zero && reported == area->reported &&
 		       reported_zero == area->reported_zero,
 	       "area %u counts %u free %u zero %u reported %u both, has %u %u %u %u", a, area->free, area->zero,
@@ -84,10 +93,12 @@ static bool check_listed(struct mm *mm, uint32_t a)
 	unsigned w = a % GIB_AREAS / 64;
 
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
-		for (unsigned k = 0; k < MM_ORDER_AREA; k++) {
-			bool listed = (g->part[c][k][w] >> (a % 64) & 1) != 0;
-			EXPECT(listed == (fit_of(area->fit, c) == k + 1), "area %u class %u order %u: listed %d", a, c,
-			       k, listed);
+		for (unsigned part = 0; part < PART_COUNT; part++) {
+			bool listed = (g->part[c][part][w] >> (a % 64) & 1) != 0;
+			bool coarse = part >= MM_ORDER_AREA;
+			unsigned fit = part % MM_ORDER_AREA + 1;
+			EXPECT(listed == (fit_of(area->fit, c) == fit && ((area->fit & FIT_COARSE) != 0) == coarse),
+			       "area %u class %u part %u: listed %d", a, c, part, listed);
 		}
 		bool whole = (g->whole[c][w] >> (a % 64) & 1) != 0;
 		EXPECT(whole == ((area->fit & FIT_WHOLE(c)) != 0), "area %u class %u: listed whole %d", a, c, whole);
@@ -147,21 +158,22 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 			ladder |= BIT(8 * run_fit(g->whole[c][w]) + w);
 		EXPECT(ladder == g->ladder[c], "gib %u class %u: ladder is %llx, not %llx", gi, c,
 		       (unsigned long long)g->ladder[c], (unsigned long long)ladder);
-		for (unsigned k = 0; k <= MM_ORDER_MAX; k++) {
-			unsigned words = 0;
-			for (unsigned w = 0; k < MM_ORDER_AREA && w < AREA_WORDS; w++)
-				words |= g->part[c][k][w] != 0 ? 1u << w : 0;
-			if (k < MM_ORDER_AREA)
-				EXPECT(words == g->part_words[c][k], "gib %u class %u order %u: words", gi, c, k);
-			bool want = k < MM_ORDER_AREA ? words != 0 : g->fit[c] == k - MM_ORDER_AREA + 1;
-			bool listed =
-				high ? (mm->high[(size_t)(c * (MM_ORDER_MAX + 1) + k) * mm->high_words + gi / 64] >>
-						(gi % 64) &
-					1) != 0
-				     : (mm->low[c][k] >> gi & 1) != 0;
-			EXPECT(want == listed, "gib %u class %u order %u: listed %d", gi, c, k, listed);
+		for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+			bool want = (SLOTS_WHOLE >> slot & 1) != 0 && g->fit[c] == slot - MM_ORDER_AREA + 1;
+			if ((SLOTS_PART >> slot & 1) != 0) {
+				unsigned part = slot < SLOT_COARSE ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
+				unsigned words = 0;
+				for (unsigned w = 0; w < AREA_WORDS; w++)
+					words |= g->part[c][part][w] != 0 ? 1u << w : 0;
+				EXPECT(words == g->part_words[c][part], "gib %u class %u slot %u: words", gi, c, slot);
+				want = words != 0;
+			}
+			uint64_t row = high ? mm->high[(size_t)(c * SLOT_COUNT + slot) * mm->high_words + gi / 64]
+					    : mm->low[c][slot];
+			bool listed = (row >> (gi % 64) & 1) != 0;
+			EXPECT(want == listed, "gib %u class %u slot %u: listed %d", gi, c, slot, listed);
 			if (listed)
-				EXPECT((mm->orders[high][c] >> k & 1) != 0, "class %u order %u: not listed", c, k);
+				EXPECT((mm->orders[high][c] >> slot & 1) != 0, "class %u slot %u: not listed", c, slot);
 		}
 	}
 	return true;

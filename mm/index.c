@@ -5,89 +5,81 @@
 
 /* --- which gibs have something of a class and order --- */
 
-static void present_update(struct mm *mm, unsigned cls)
+static uint64_t *high_row(struct mm *mm, unsigned cls, unsigned slot)
 {
-	uint32_t orders = mm->orders[0][cls] | mm->orders[1][cls];
-
-	mm->present &= ~(PRESENT_PART(cls) | PRESENT_WHOLE(cls));
-	if ((orders & ORDERS_PART) != 0)
-		mm->present |= PRESENT_PART(cls);
-	if ((orders & ORDERS_WHOLE) != 0)
-		mm->present |= PRESENT_WHOLE(cls);
+	return mm->high + (size_t)(cls * SLOT_COUNT + slot) * mm->high_words;
 }
 
-static uint64_t *high_row(struct mm *mm, unsigned cls, unsigned order)
-{
-	return mm->high + (size_t)(cls * (MM_ORDER_MAX + 1) + order) * mm->high_words;
-}
-
-static void top_set(struct mm *mm, unsigned cls, unsigned order, uint32_t g)
+static void top_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 {
 	bool high = g >= mm->gib_low;
 
 	if (high) {
-		high_row(mm, cls, order)[g / 64] |= BIT(g % 64);
-		mm->high_sum[cls][order] |= BIT(g / 64);
+		high_row(mm, cls, slot)[g / 64] |= BIT(g % 64);
+		mm->high_sum[cls][slot] |= BIT(g / 64);
 	} else {
-		mm->low[cls][order] |= (uint8_t)(1u << g);
+		mm->low[cls][slot] |= (uint8_t)(1u << g);
 	}
-	mm->orders[high][cls] |= 1u << order;
-	present_update(mm, cls);
+	mm->orders[high][cls] |= 1u << slot;
 }
 
-static void top_clear(struct mm *mm, unsigned cls, unsigned order, uint32_t g)
+static void top_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 {
 	bool high = g >= mm->gib_low;
 
 	if (high) {
-		uint64_t *word = &high_row(mm, cls, order)[g / 64];
+		uint64_t *word = &high_row(mm, cls, slot)[g / 64];
 		*word &= ~BIT(g % 64);
 		if (*word != 0)
 			return;
-		mm->high_sum[cls][order] &= ~BIT(g / 64);
-		if (mm->high_sum[cls][order] != 0)
+		mm->high_sum[cls][slot] &= ~BIT(g / 64);
+		if (mm->high_sum[cls][slot] != 0)
 			return;
 	} else {
-		mm->low[cls][order] &= (uint8_t) ~(1u << g);
-		if (mm->low[cls][order] != 0)
+		mm->low[cls][slot] &= (uint8_t) ~(1u << g);
+		if (mm->low[cls][slot] != 0)
 			return;
 	}
-	mm->orders[high][cls] &= ~(1u << order);
-	present_update(mm, cls);
+	mm->orders[high][cls] &= ~(1u << slot);
 }
 
-static uint32_t top_first(struct mm *mm, unsigned cls, unsigned order, bool high)
+static uint32_t top_first(struct mm *mm, unsigned cls, unsigned slot, bool high)
 {
 	if (!high)
-		return bit_first(mm->low[cls][order]);
-	unsigned w = bit_first(mm->high_sum[cls][order]);
-	return w * 64 + bit_first(high_row(mm, cls, order)[w]);
+		return bit_first(mm->low[cls][slot]);
+	unsigned w = bit_first(mm->high_sum[cls][slot]);
+	return w * 64 + bit_first(high_row(mm, cls, slot)[w]);
 }
 
 /* --- areas with free runs of order 0 to 8, by gib --- */
 
-static void part_set(struct mm *mm, unsigned cls, unsigned order, uint32_t a)
+static unsigned part_of_slot(unsigned slot)
 {
-	struct gib *g = &mm->gibs[a / GIB_AREAS];
-	unsigned w = a % GIB_AREAS / 64;
-
-	g->part[cls][order][w] |= BIT(a % 64);
-	if (g->part_words[cls][order] == 0)
-		top_set(mm, cls, order, a / GIB_AREAS);
-	g->part_words[cls][order] |= (uint8_t)(1u << w);
+	return slot < SLOT_COARSE ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
 }
 
-static void part_clear(struct mm *mm, unsigned cls, unsigned order, uint32_t a)
+static inline void part_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t a)
 {
 	struct gib *g = &mm->gibs[a / GIB_AREAS];
-	unsigned w = a % GIB_AREAS / 64;
+	unsigned part = part_of_slot(slot), w = a % GIB_AREAS / 64;
 
-	g->part[cls][order][w] &= ~BIT(a % 64);
-	if (g->part[cls][order][w] != 0)
+	g->part[cls][part][w] |= BIT(a % 64);
+	if (g->part_words[cls][part] == 0)
+		top_set(mm, cls, slot, a / GIB_AREAS);
+	g->part_words[cls][part] |= (uint8_t)(1u << w);
+}
+
+static inline void part_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t a)
+{
+	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	unsigned part = part_of_slot(slot), w = a % GIB_AREAS / 64;
+
+	g->part[cls][part][w] &= ~BIT(a % 64);
+	if (g->part[cls][part][w] != 0)
 		return;
-	g->part_words[cls][order] &= (uint8_t) ~(1u << w);
-	if (g->part_words[cls][order] == 0)
-		top_clear(mm, cls, order, a / GIB_AREAS);
+	g->part_words[cls][part] &= (uint8_t) ~(1u << w);
+	if (g->part_words[cls][part] == 0)
+		top_clear(mm, cls, slot, a / GIB_AREAS);
 }
 
 /* --- wholly free areas, orders 9 to 18, by gib --- */
@@ -181,22 +173,33 @@ static uint32_t fit_capped(uint32_t packed)
 	return packed;
 }
 
+/* The slot of a class in which a fit is listed; there must be one. */
+static inline unsigned fit_slot(uint32_t fit, unsigned cls)
+{
+	return fit_of(fit, cls) - 1 + ((fit & FIT_COARSE) != 0 ? SLOT_COARSE : 0);
+}
+
 static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
 {
 	struct area *area = &mm->areas[a];
 	uint32_t old = area->fit;
+	uint32_t diff = old ^ fit;
 
 	area->fit = fit;
-	for (uint32_t diff = old ^ fit; (diff & (FIT_WHOLE(0) - 1)) != 0;) {
+	if (unlikely((diff & FIT_COARSE) != 0))
+		diff |= FIT_WHOLE(0) - 1;
+	while ((diff & (FIT_WHOLE(0) - 1)) != 0) {
 		unsigned c = bit_first(diff) / FIT_BITS;
 		diff &= ~(0xfu << (FIT_BITS * c));
 		if (fit_of(old, c) != 0)
-			part_clear(mm, c, fit_of(old, c) - 1, a);
+			part_clear(mm, c, fit_slot(old, c), a);
 		if (fit_of(fit, c) != 0)
-			part_set(mm, c, fit_of(fit, c) - 1, a);
+			part_set(mm, c, fit_slot(fit, c), a);
 	}
-	uint32_t gone = (old & ~fit) / FIT_WHOLE(0);
-	uint32_t come = (fit & ~old) / FIT_WHOLE(0);
+	if (likely(diff == 0))
+		return;
+	uint32_t gone = (old & ~fit & ~FIT_COARSE) / FIT_WHOLE(0);
+	uint32_t come = (fit & ~old & ~FIT_COARSE) / FIT_WHOLE(0);
 	if (gone != 0)
 		whole_change(mm, a / GIB_AREAS, a % GIB_AREAS / 64, BIT(a % 64), gone, false);
 	if (come != 0)
@@ -224,19 +227,20 @@ static void index_whole(struct mm *mm, uint32_t a)
 	fit_list(mm, a, fit);
 }
 
-void index_area(struct mm *mm, uint32_t a)
+void index_area_slow(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];
 
-	if (unlikely(area->free == AREA_FRAMES)) {
-		if ((area->flags & AREA_CURSORS) == 0) {
+	if (area->free == AREA_FRAMES) {
+		if ((area->flags & AREA_CURSORS) == 0)
 			index_whole(mm, a);
-			return;
-		}
-		fit_list(mm, a, fit_capped(fit_part(area)));
+		else
+			fit_list(mm, a, fit_capped(fit_part(area)));
 		return;
 	}
 	uint32_t fit = fit_part(area);
+	if ((area->flags & AREA_MIBS) != 0)
+		fit |= FIT_COARSE;
 	if (fit != area->fit)
 		fit_list(mm, a, fit);
 }
@@ -272,7 +276,7 @@ void area_map(struct mm *mm, uint32_t a)
 	memset(bits->cached, 0, sizeof(bits->cached));
 	area->ladder[area->pure] = LADDER_FULL;
 	area->kind = AREA_MAPPED;
-	area->flags &= (uint8_t)~AREA_MAY_CACHE;
+	area->may_cache = 0;
 	index_remove(mm, a);
 }
 
@@ -280,15 +284,21 @@ void area_map(struct mm *mm, uint32_t a)
 
 uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_only)
 {
-	uint32_t wanted = ORDERS_PART & (~0u << order);
+	uint32_t wanted = SLOTS_FINE & (~0u << order);
+	/* Blocks of 1 MiB go by twos, all others keep off them while they can. */
+	uint32_t first = order == MM_ORDER_AREA - 1 ? wanted << SLOT_COARSE : wanted;
+	uint32_t then = order == MM_ORDER_AREA - 1 ? wanted : wanted << SLOT_COARSE;
 
 	for (unsigned high = low_only ? 0 : 1;; high--) {
-		uint32_t orders = mm->orders[high][cls] & wanted;
-		if (orders != 0) {
-			unsigned k = bit_first(orders);
-			uint32_t g = top_first(mm, cls, k, high);
-			unsigned w = bit_first(mm->gibs[g].part_words[cls][k]);
-			return g * GIB_AREAS + w * 64 + bit_first(mm->gibs[g].part[cls][k][w]);
+		uint32_t slots = mm->orders[high][cls] & first;
+		if (slots == 0)
+			slots = mm->orders[high][cls] & then;
+		if (slots != 0) {
+			unsigned slot = bit_first(slots), part = part_of_slot(slot);
+			uint32_t gi = top_first(mm, cls, slot, high);
+			const struct gib *g = &mm->gibs[gi];
+			unsigned w = bit_first(g->part_words[cls][part]);
+			return gi * GIB_AREAS + w * 64 + bit_first(g->part[cls][part][w]);
 		}
 		if (high == 0)
 			return AREA_NONE;
@@ -297,7 +307,7 @@ uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_o
 
 uint32_t index_find_whole(struct mm *mm, unsigned cls, unsigned order, bool low_only)
 {
-	uint32_t wanted = ~0u << order;
+	uint32_t wanted = SLOTS_WHOLE & (~0u << order);
 
 	for (unsigned high = low_only ? 0 : 1;; high--) {
 		uint32_t orders = mm->orders[high][cls] & wanted;

@@ -6,7 +6,7 @@
  * are listed in whole instead, in every class that they belong to, and gibs list their largest run of such areas.
  *
  * area.fit is what is listed now: 4 bits for each class, 1 + the order (0 to 8) or 0; above them one bit for each class
- * in which the area is listed as whole.
+ * in which the area is listed as whole; above them one that says that the lists are the coarse ones.
  */
 #pragma once
 
@@ -15,17 +15,30 @@
 
 #define FIT_BITS       4u
 #define FIT_WHOLE(cls) (1u << (FIT_BITS * CLASS_COUNT + (cls)))
+#define FIT_COARSE     FIT_WHOLE(CLASS_COUNT)
 
-#define ORDERS_PART  ((1u << MM_ORDER_AREA) - 1)
-#define ORDERS_WHOLE (~ORDERS_PART)
-
-/* In mm.present: there is a listed run of the class within an area; there is a listed whole area. */
-#define PRESENT_PART(cls)  (1u << (cls))
-#define PRESENT_WHOLE(cls) (1u << (8 + (cls)))
+/* Sets of slots, as in mm.orders. */
+#define SLOTS_FINE   ((1u << MM_ORDER_AREA) - 1)
+#define SLOTS_COARSE (SLOTS_FINE << SLOT_COARSE)
+#define SLOTS_PART   (SLOTS_FINE | SLOTS_COARSE)
+#define SLOTS_WHOLE  (((1u << SLOT_COARSE) - 1) & ~SLOTS_FINE)
 
 static inline unsigned fit_of(uint32_t fit, unsigned cls)
 {
 	return (fit >> (FIT_BITS * cls)) & 0xfu;
+}
+
+/* The orders of which a class has a listed run above or below 4 GiB, without regard to where. */
+static inline uint32_t index_orders(const struct mm *mm, unsigned cls)
+{
+	uint32_t slots = mm->orders[0][cls] | mm->orders[1][cls];
+
+	return (slots & ~SLOTS_COARSE) | slots >> SLOT_COARSE;
+}
+
+static inline bool index_has(const struct mm *mm, unsigned cls, uint32_t slots)
+{
+	return ((mm->orders[0][cls] | mm->orders[1][cls]) & slots) != 0;
 }
 
 /* The frames of a word that are free and of a class. */
@@ -47,9 +60,20 @@ static inline uint64_t word_class(const struct word *w, unsigned cls)
 	}
 }
 
+/* Lists area a anew; index_area decides whether that is needed. */
+void index_area_slow(struct mm *mm, uint32_t a);
+
 /* Brings the indexes up to date with area a after its words, counts or flags changed. Turns an area that became wholly
  * free and uniform into AREA_FREE. */
-void index_area(struct mm *mm, uint32_t a);
+static inline void index_area(struct mm *mm, uint32_t a)
+{
+	const struct area *area = &mm->areas[a];
+
+	if (likely(area->pure != CLASS_MIXED && area->free != AREA_FRAMES && (area->flags & AREA_MIBS) == 0) &&
+	    ladder_fit(area->ladder[area->pure]) << (FIT_BITS * area->pure) == area->fit)
+		return;
+	index_area_slow(mm, a);
+}
 
 /* Takes area a, wholly free, out of all indexes. */
 void index_remove(struct mm *mm, uint32_t a);

@@ -45,7 +45,7 @@ static bool layout_of(const struct mm_range *ranges, size_t count, struct layout
 	l->areas_at = 0;
 	l->gibs_at = align_up(l->areas_at + l->area_count * sizeof(struct area), 64);
 	l->high_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
-	l->bits_at = align_up(l->high_at + sizeof(uint64_t) * CLASS_COUNT * (MM_ORDER_MAX + 1) * l->high_words, 64);
+	l->bits_at = align_up(l->high_at + sizeof(uint64_t) * CLASS_COUNT * SLOT_COUNT * l->high_words, 64);
 	l->bytes = l->bits_at + l->area_count * sizeof(struct area_bits);
 	return true;
 }
@@ -205,7 +205,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	}
 	for (uint32_t a = 0; a < l.area_count; a++)
 		area_finish(mm, a);
-	mm->hot_enabled = true;
+	mm->hot_enabled = mm->hot_open = true;
 	if (DEBUG)
 		fill_dirty(mm);
 	mm->watermark_low = mm->managed / 256;

@@ -96,6 +96,9 @@ int mm_retire(struct mm *mm, pfn_t pfn);
 /* Gives back what per-CPU caches hold, so that it can merge. */
 void mm_drain(struct mm *mm);
 
+/* Whether CPUs may keep what they freed last for themselves; on after mm_init. Off also drains this CPU's cache. */
+void mm_cache_enable(struct mm *mm, bool on);
+
 /* The contents state of a free frame, and the others that a frame can be in, for messages and tests. */
 enum mm_state {
 	MM_STATE_UNMANAGED,

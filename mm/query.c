@@ -46,7 +46,7 @@ enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn)
 					       ((word->reported & mask) != 0 ? 2 : 0));
 		if ((bits->isolated[w] & mask) != 0)
 			return (word->start & mask) != 0 ? MM_STATE_UNMANAGED : MM_STATE_ISOLATED;
-		if ((area->flags & AREA_MAY_CACHE) != 0 && bits->cached[at] != 0)
+		if (area->may_cache != 0 && bits->cached[at] != 0)
 			return MM_STATE_CACHED;
 		return MM_STATE_ALLOCATED;
 	default:

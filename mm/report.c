@@ -76,7 +76,7 @@ static void budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
 /* The largest run of a class, at most max_frames long. */
 static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
 {
-	uint32_t orders = mm->orders[0][cls] | mm->orders[1][cls];
+	uint32_t orders = index_orders(mm, cls);
 
 	if (orders == 0 || max_frames == 0)
 		return false;
@@ -119,7 +119,7 @@ static bool reportable(struct mm *mm)
 	buddy_cursor_release(mm);
 	budget(mm, &any, &zero);
 	for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
-		uint32_t orders = mm->orders[0][classes[i]] | mm->orders[1][classes[i]];
+		uint32_t orders = index_orders(mm, classes[i]);
 		uint64_t room = classes[i] == CLASS_DIRTY ? any : (zero < any ? zero : any);
 		if (orders != 0 && bit_last(orders) >= order_min && room >= 1ull << order_min)
 			return true;

@@ -53,19 +53,18 @@ static inline unsigned run_fit(uint64_t m)
 	return (m & (m >> 32)) != 0 ? 7 : 6;
 }
 
-/* The start of the run of 2^order bits in m that leaves the largest runs whole: it lies in the smallest aligned run
- * that fits. m must have one; order 0 to 6. */
+/* The start of a run of 2^order bits in m: one whose buddy isn't free if there is one, else the first. That looks only
+ * one order ahead; the ladder has chosen the word with the smallest runs already, and looking further costs more than
+ * it packs. m must have one; order 0 to 6. */
 static inline unsigned run_best(uint64_t m, unsigned order)
 {
 	uint64_t fits = run_find(m, order);
 
-	for (unsigned k = order; k < 6; k++) {
-		uint64_t pairs = fits & (fits >> (1u << k)) & run_starts[k];
-		uint64_t single = fits & ~(pairs | pairs << (1u << k));
+	if (order < 6) {
+		uint64_t pairs = fits & (fits >> (1u << order)) & run_starts[order];
+		uint64_t single = fits & ~(pairs | pairs << (1u << order));
 		if (single != 0)
 			return bit_first(single);
-		/* All runs come in pairs: look which pair of them is a single one, one order up. */
-		fits = pairs;
 	}
 	return bit_first(fits);
 }

@@ -37,6 +37,13 @@ enum mm_class {
 #define GIB_AREAS   512u
 #define GIB_FRAMES  (AREA_FRAMES * GIB_AREAS)
 #define LOW_GIBS    4u /* of 1 GiB, below MM_PFN_4G */
+
+/* Lists of areas and gibs, by what they have to offer. Slots 0 to 18: the largest free run is of this order. Slots from
+ * SLOT_COARSE on: the same for orders 0 to 8 of areas that hold an allocated block of 1 MiB; smaller requests look there last,
+ * so that large blocks lie together and come free together. */
+#define SLOT_COARSE (MM_ORDER_MAX + 1)
+#define SLOT_COUNT  (SLOT_COARSE + MM_ORDER_AREA)
+#define PART_COUNT  (2 * MM_ORDER_AREA) /* slots for areas, fine ones before coarse ones */
 #define AREA_NONE   (~(uint32_t)0)
 
 /* 64 frames. zero and reported also outlive an allocation: for an allocated frame they say what it was when it was
@@ -68,8 +75,9 @@ enum area_kind {
 enum area_flag {
 	AREA_CURSOR = 1u << 0, /* and the next bit: order-0 requests are served from here, not to become a whole area */
 	AREA_CURSORS = 3u,
-	AREA_HOLES = 1u << 2,	  /* some frames aren't ours */
-	AREA_MAY_CACHE = 1u << 3, /* (P) frames of it may be cached: sticky, so that CPUs may set it without the lock */
+	AREA_HOLES = 1u << 2, /* some frames aren't ours */
+	AREA_MIB = 1u << 3,   /* and the next bit, a count: allocated blocks of order 8 */
+	AREA_MIBS = 3u << 3,
 };
 
 /* One cache line; all of it (L) but for what struct mm's comment says of kind and flags in a CPU's cache. */
@@ -81,8 +89,11 @@ struct area {
 	uint16_t reported_zero;
 	uint32_t fit; /* how the indexes list it, see index.h */
 	uint8_t kind;
-	uint8_t pure;  /* the one class of all its free frames, or CLASS_MIXED */
-	uint8_t order; /* of an AREA_HEAD */
+	uint8_t pure; /* the one class of all its free frames, or CLASS_MIXED */
+	union {
+		uint8_t order;	   /* of an AREA_HEAD */
+		uint8_t may_cache; /* (P) of an AREA_MAPPED: frames of it may be cached; sticky, set without the lock */
+	};
 	uint8_t flags;
 };
 _Static_assert(sizeof(struct area) == 64, "an area's header is one cache line");
@@ -90,12 +101,11 @@ _Static_assert(sizeof(struct word) == 32, "two words to a cache line");
 
 /* 1 GiB. */
 struct gib {
-	uint64_t part[CLASS_COUNT][MM_ORDER_AREA]
-		     [AREA_WORDS];			/* (L) areas whose largest run of the class has the order */
-	uint64_t whole[CLASS_COUNT][AREA_WORDS];	/* (L) areas that are wholly free in the class */
-	uint64_t ladder[CLASS_COUNT];			/* (L) of whole */
-	uint8_t part_words[CLASS_COUNT][MM_ORDER_AREA]; /* (L) which words of part aren't 0 */
-	uint8_t fit[CLASS_COUNT];			/* (L) largest run of whole as listed in mm, 0 none */
+	uint64_t part[CLASS_COUNT][PART_COUNT][AREA_WORDS]; /* (L) areas whose largest run of the class has the order */
+	uint64_t whole[CLASS_COUNT][AREA_WORDS];	    /* (L) areas that are wholly free in the class */
+	uint64_t ladder[CLASS_COUNT];			    /* (L) of whole */
+	uint8_t part_words[CLASS_COUNT][PART_COUNT];	    /* (L) which words of part aren't 0 */
+	uint8_t fit[CLASS_COUNT];			    /* (L) largest run of whole as listed in mm, 0 none */
 };
 
 #define HOT_FRAMES 16u
@@ -191,10 +201,9 @@ struct mm {
 	uint32_t high_words;	  /* (C) */
 	uint32_t cursor[2];	  /* (L) areas that serve order-0 requests: [0] not zero, [1] zero ones; or AREA_NONE */
 	uint32_t cursor_class[2]; /* (L) the one state that they serve */
-	uint32_t present;	  /* (L) which classes have a listed run at all, see index.h */
-	uint32_t orders[2][CLASS_COUNT];		  /* (L) [above 4 GiB][class]: orders with a listed run */
-	uint8_t low[CLASS_COUNT][MM_ORDER_MAX + 1];	  /* (L) gibs below 4 GiB */
-	uint64_t high_sum[CLASS_COUNT][MM_ORDER_MAX + 1]; /* (L) which words of high aren't 0 */
+	uint32_t orders[2][CLASS_COUNT];	    /* (L) [above 4 GiB][class]: orders with a listed run */
+	uint8_t low[CLASS_COUNT][SLOT_COUNT];	    /* (L) gibs below 4 GiB */
+	uint64_t high_sum[CLASS_COUNT][SLOT_COUNT]; /* (L) which words of high aren't 0 */
 
 	/* Frames. */
 	uint64_t managed;	 /* (L) */
@@ -205,7 +214,8 @@ struct mm {
 	uint64_t isolated;	 /* (L) */
 	uint64_t watermark_low;	 /* (C) */
 	uint64_t watermark_high; /* (C) */
-	bool hot_enabled;	 /* (L) the CPUs' caches may be used; read without */
+	bool hot_enabled;	 /* (L) the CPUs' caches are wanted */
+	bool hot_open;		 /* (L) and memory isn't short; read without */
 	bool pressure;		 /* (L) free fell below the low mark and hasn't reached the high one yet */
 	uint64_t metadata_bytes; /* (C) */
 	uint64_t pressure_count; /* (L) how often the low watermark was crossed */

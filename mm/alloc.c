@@ -239,7 +239,8 @@ static inline bool free_to_cache(struct mm *mm, pfn_t *pfn, unsigned order, cons
 	if (likely(order == 0)) {
 		if (unlikely(!buddy_holds(mm, *pfn)) || !cache_admits(mm, &mm->areas[area_of(mm, *pfn)]))
 			return false;
-		verify(mm, *pfn, 0, caller);
+		if (unlikely(!buddy_is_block(mm, *pfn, 0)))
+			buddy_verify(mm, *pfn, 0, caller);
 		*pfn = cache_push(mm, cpu, *pfn);
 		return *pfn == MM_PFN_NONE;
 	}

@@ -115,9 +115,10 @@ uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned order)
 {
 	uint64_t n = 0;
 
-	if (order == 0) {
+	if (order <= 6) {
 		const struct word *word = &mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64];
-		return (word->zero >> (pfn % 64)) & 1;
+		uint64_t zero = word->zero >> (pfn % 64) & bits_low(1u << order);
+		return likely(zero == 0) ? 0 : bit_count(zero);
 	}
 	for_each_run(mm, pfn, order, true, &n, count_run);
 	return n;

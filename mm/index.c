@@ -238,6 +238,19 @@ void index_area_slow(struct mm *mm, uint32_t a)
 			fit_list(mm, a, fit_capped(fit_part(area)));
 		return;
 	}
+	if (likely(area->pure != CLASS_MIXED && ((area->flags & AREA_MIBS) == 0))) {
+		/* Only one class plays a part, now and before, unless the area was something else until now. */
+		const unsigned c = area->pure, fit = ladder_fit(area->ladder[c]);
+		const uint32_t old = area->fit;
+		if (likely((old & ~(0xfu << (FIT_BITS * c))) == 0)) {
+			if (old != 0)
+				part_clear(mm, c, fit_of(old, c) - 1, a);
+			if (fit != 0)
+				part_set(mm, c, fit - 1, a);
+			area->fit = fit << (FIT_BITS * c);
+			return;
+		}
+	}
 	uint32_t fit = fit_part(area);
 	if ((area->flags & AREA_MIBS) != 0)
 		fit |= FIT_COARSE;

@@ -69,9 +69,13 @@ static inline void index_area(struct mm *mm, uint32_t a)
 {
 	const struct area *area = &mm->areas[a];
 
-	if (likely(area->pure != CLASS_MIXED && area->free != AREA_FRAMES && (area->flags & AREA_MIBS) == 0) &&
-	    ladder_fit(area->ladder[area->pure]) << (FIT_BITS * area->pure) == area->fit)
-		return;
+	if (likely(area->kind == AREA_MAPPED && area->pure != CLASS_MIXED && (area->flags & AREA_MIBS) == 0)) {
+		unsigned fit = ladder_fit(area->ladder[area->pure]);
+		if (unlikely(fit > MM_ORDER_AREA) && (area->flags & AREA_CURSORS) != 0)
+			fit = MM_ORDER_AREA; /* wholly free, but serving order 0: offers order 8 at most */
+		if (fit << (FIT_BITS * area->pure) == area->fit && fit <= MM_ORDER_AREA)
+			return;
+	}
 	index_area_slow(mm, a);
 }
 

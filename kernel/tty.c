@@ -148,7 +148,7 @@ void tty_panic_mode(void)
 	set_interrupts();
 }
 
-int tty_getc_until(uint64_t deadline_ns)
+int tty_getc(void)
 {
 	for (;;) {
 		bool on = irq_save();
@@ -163,13 +163,8 @@ int tty_getc_until(uint64_t deadline_ns)
 		}
 		reader = byte < 0 ? thread_current() : NULL;
 		irq_restore(on);
-		if (byte >= 0 || clock_ns() >= deadline_ns)
+		if (byte >= 0)
 			return byte;
-		thread_block_until(deadline_ns);
+		thread_block_until(UINT64_MAX);
 	}
-}
-
-int tty_getc(void)
-{
-	return tty_getc_until(UINT64_MAX);
 }

@@ -7,9 +7,6 @@
 /* Blocks the calling thread until there is a byte. Without a UART it blocks for ever. One reader at a time. */
 int tty_getc(void);
 
-/* Like tty_getc, but gives up at that time on clock_ns: -1. */
-int tty_getc_until(uint64_t deadline_ns);
-
 /* Writes bytes as they are, "\n" as "\r\n". A thread waits while the line is busy; at boot and in the idle loop it is
  * polled. Never allocates. */
 void tty_write(const char *bytes, size_t count);

@@ -9,6 +9,7 @@
 
 #include "arch/x86_64/asm.h"
 #include "lib/bits.h"
+#include "lib/table.h"
 
 #define PTE_PRESENT  BIT(0)
 #define PTE_WRITE    BIT(1)
@@ -28,6 +29,7 @@
 static paging_alloc_fn *alloc_hook;
 static paddr_t root;
 static uint64_t table_frames;
+STAT(paging_tables, "paging.table_frames", "frames", "page tables of the kernel's address space", &table_frames);
 static uint64_t nx;	   /* PTE_NX where the CPU knows it */
 static unsigned level_max; /* of a mapping: 2 with 1 GiB pages, else 1 */
 static bool active;
@@ -169,11 +171,6 @@ uint64_t paging_tables_bound(uint64_t bytes)
 	for (unsigned level = 2; level <= 3; level++)
 		tables += bytes / entry_bytes(level) + 2;
 	return tables;
-}
-
-uint64_t paging_table_frames(void)
-{
-	return table_frames;
 }
 
 paddr_t paging_paddr_limit(void)

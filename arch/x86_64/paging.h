@@ -54,9 +54,6 @@ bool paging_lookup(uint64_t va, paddr_t *paddr, unsigned *flags);
 /* An upper bound of the tables that mapping one run of that length takes, in frames. */
 uint64_t paging_tables_bound(uint64_t bytes);
 
-/* Frames used as page tables since paging_begin. */
-uint64_t paging_table_frames(void);
-
 /* The first address that this CPU's physical addresses can't reach (CPUID 8000_0008). */
 paddr_t paging_paddr_limit(void);
 

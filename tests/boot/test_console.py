@@ -58,10 +58,10 @@ def test_a_terminal(terminal):
     assert child.exitstatus == 130
 
 
-def test_history_and_long_lines(terminal):
+def test_keys_that_mean_nothing_and_long_lines(terminal):
     child = terminal
-    enter(child, "version")
-    assert "0.1.0" in enter(child, UP)
+    for keys in (UP + UP + "version", "version\x1b[5~", "\x00version", "version\x01" + LEFT + BACKSPACE):
+        assert "0.1.0" in enter(child, keys), repr(keys)
     # longer than any line can be: nothing breaks
     answer = enter(child, "x" * 600)
     assert "no command 'x" in answer or "line" in answer

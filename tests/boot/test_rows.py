@@ -1,4 +1,5 @@
-"""Runs the rows of rows.py."""
+"""Runs the rows of rows.py, two at a time: a guest with one CPU keeps one of the host's busy."""
+import concurrent.futures
 import re
 
 import pytest
@@ -8,9 +9,17 @@ from rows import ROWS
 PANIC = r"(?i)^.*\bpanic: "
 
 
-def check(row):
-    """Boots the row; returns what is wrong with it, and the outcome."""
-    outcome = run(row.script, **row.settings)
+@pytest.fixture(scope="session")
+def outcomes(request):
+    """What came of the rows that were asked for, by name: futures, whose guests boot in the order of the tests."""
+    rows = [item.callspec.params["row"] for item in request.session.items if item.name.startswith("test_row[")]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        yield {row.name: pool.submit(run, row.script, **row.settings) for row in rows}
+        pool.shutdown(cancel_futures=True)
+
+
+def faults(row, outcome):
+    """What is wrong with the outcome of the row: a list of sentences."""
     wrong = []
     if outcome.status != row.status:
         wrong.append(f"status {outcome.status}, not {row.status}")
@@ -29,12 +38,13 @@ def check(row):
                 wrong.append(f"no counter {name}")
             elif not holds(stats[name]):
                 wrong.append(f"{name} is {stats[name]}")
-    return wrong, outcome
+    return wrong
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_row(row):
-    wrong, outcome = check(row)
+def test_row(row, outcomes):
+    outcome = outcomes[row.name].result()
+    wrong = faults(row, outcome)
     if row.name == "canary":
         # status, expectation and counter, each noticed by itself
         assert len(wrong) == 3, f"a row that must fail in three ways failed in {len(wrong)}: {wrong}\n{outcome}"

@@ -67,6 +67,9 @@ struct still {
 void still_begin(struct still *s);
 void still_end(const struct still *s);
 
+/* The marks that were set when it began. */
+void still_marks(const struct still *s);
+
 void still_knob(const char *name, uint64_t value);
 void still_policy(const char *policy);
 

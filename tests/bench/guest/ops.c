@@ -1,9 +1,10 @@
 /* bench ops: what ordinary operations cost, with zeroing off and on.
  *
- *   off  policy `alloc`: nothing is zeroed ahead, no stock, all free memory dirty
- *   on   policy `idle`: the idle loop zeroes whatever is free and dirty whenever the bench sleeps
+ *   off    policy `alloc`: nothing is zeroed ahead, no stock, all free memory dirty
+ *   on     policy `idle` and the marks that are set: the idle loop fills the stock whenever the bench sleeps
+ *   eager  the same with the high mark at 100%: it zeroes whatever is free and dirty, all the time
  *
- * The bench sleeps after every so many operations in both, and its clock stands still meanwhile. So the difference
+ * The bench sleeps after every so many operations in each, and its clock stands still meanwhile. So the difference
  * is what keeping zero frames in stock costs those who don't ask for them; under QEMU's -icount, where the clock counts
  * instructions, it is exact (scripts/bench --count).
  */
@@ -203,55 +204,65 @@ static const struct op ops[] = {
 	{.name = "mix90", .unit = "ns/op", .run = steady, .percent = 90, .mixed = true},
 };
 
+enum mode { OFF, ON, EAGER, MODES };
+static const char *const mode_name[MODES] = {"off", "on", "eager"};
+
 /* One repetition from a known state: all free memory dirty; and with zeroing on, some of it zeroed since. */
-static bool repetition(const struct op *op, bool on, struct spent *spent, uint64_t *zeroed)
+static bool repetition(const struct op *op, enum mode mode, const struct still *still, struct spent *spent,
+		       uint64_t *zeroed_frames)
 {
 	struct zero_ledger before, after;
 	memset(spent, 0, sizeof(*spent));
 	if (!still_dirty())
 		return false;
 	zero_ledger(&mm_system, &before);
-	if (on) {
+	if (mode != OFF) {
 		still_policy("idle");
-		still_knob("zero.low_pct", 0);
-		still_knob("zero.high_pct", 100);
+		still_marks(still);
+		if (mode == EAGER)
+			still_knob("zero.high_pct", 100);
 		still_rest(true, 20 * REST_NS);
 	}
-	if (!op->run(op, on, spent))
+	if (!op->run(op, mode != OFF, spent))
 		return false;
 	zero_ledger(&mm_system, &after);
-	*zeroed += after.idle_frames - before.idle_frames;
+	*zeroed_frames += after.idle_frames - before.idle_frames;
 	return true;
 }
 
-static bool measure(const struct op *op, unsigned reps, bool json)
+static void print(const struct op *op, unsigned part, enum mode mode, const struct samples *s, uint64_t zeroed_frames,
+		  uint64_t failures, bool json)
 {
-	static struct samples samples[2][PARTS_MAX];
-	uint64_t zeroed[2] = {0}, failures[2] = {0};
+	char row[32], note[80];
+	if (!s->n)
+		return;
+	sniprintf(row, sizeof(row), "%s%s.%s", op->name, op->parts[part] ? op->parts[part] : "", mode_name[mode]);
+	sniprintf(note, sizeof(note), "%llu frames zeroed meanwhile, %llu failed", (unsigned long long)zeroed_frames,
+		  (unsigned long long)failures);
+	bench_row("ops", json, row, op->unit, s, mode != OFF || failures ? note : NULL);
+}
+
+static bool measure(const struct op *op, const struct still *still, unsigned reps, bool json)
+{
+	static struct samples samples[MODES][PARTS_MAX];
+	uint64_t zeroed_frames[MODES] = {0}, failures[MODES] = {0};
 	memset(samples, 0, sizeof(samples));
+	/* What asks for zeroed memory finds as much in stock as it wants: eager would be the same as on. */
+	enum mode modes = op->want == MM_ANY ? MODES : EAGER;
 	for (unsigned rep = 0; rep < reps; rep++) {
-		for (unsigned on = 0; on < 2; on++) {
+		for (enum mode mode = OFF; mode < modes; mode++) {
 			struct spent spent;
-			if (!repetition(op, on, &spent, &zeroed[on]))
+			if (!repetition(op, mode, still, &spent, &zeroed_frames[mode]))
 				return false;
-			failures[on] += spent.failures;
+			failures[mode] += spent.failures;
 			for (unsigned part = 0; part < PARTS_MAX; part++)
 				if (spent.ops[part])
-					samples_add(&samples[on][part], spent.ns[part], spent.ops[part]);
+					samples_add(&samples[mode][part], spent.ns[part], spent.ops[part]);
 		}
 	}
-	for (unsigned part = 0; part < PARTS_MAX; part++) {
-		for (unsigned on = 0; on < 2; on++) {
-			char row[32], note[80];
-			if (!samples[on][part].n)
-				continue;
-			sniprintf(row, sizeof(row), "%s%s.%s", op->name, op->parts[part] ? op->parts[part] : "",
-				  on ? "on" : "off");
-			sniprintf(note, sizeof(note), "%llu frames zeroed meanwhile, %llu failed",
-				  (unsigned long long)zeroed[on], (unsigned long long)failures[on]);
-			bench_row("ops", json, row, op->unit, &samples[on][part], on || failures[on] ? note : NULL);
-		}
-	}
+	for (unsigned part = 0; part < PARTS_MAX; part++)
+		for (enum mode mode = OFF; mode < modes; mode++)
+			print(op, part, mode, &samples[mode][part], zeroed_frames[mode], failures[mode], json);
 	return true;
 }
 
@@ -281,7 +292,7 @@ static int bench_ops(int argc, char **argv, bool json)
 	bench_head("ops", json);
 	for (size_t i = 0; good && i < ARRAY_LEN(ops); i++)
 		if (!count || chosen[i])
-			good = measure(&ops[i], (unsigned)reps, json);
+			good = measure(&ops[i], &still, (unsigned)reps, json);
 	still_end(&still);
 	return good ? 0 : CMD_FAILED;
 }

@@ -67,6 +67,13 @@ void still_end(const struct still *s)
 		report_resume(&mm_system);
 }
 
+void still_marks(const struct still *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(knobs); i++)
+		if (!__builtin_strcmp(knobs[i], "zero.low_pct") || !__builtin_strcmp(knobs[i], "zero.high_pct"))
+			knob_text(knobs[i], s->knob[i]);
+}
+
 static bool wait_for(bool (*done)(struct mm *mm))
 {
 	uint64_t end = clock_ns() + TIMEOUT_NS;

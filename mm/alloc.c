@@ -225,9 +225,9 @@ static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 	cpu->free_zero_frames += 1ull << order;
 }
 
-static void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+static inline void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 {
-	if (unlikely(order > 6 || !buddy_is_block(mm, pfn, order)))
+	if (unlikely(order > 6 || !buddy_holds(mm, pfn) || !buddy_is_block(mm, area_of(mm, pfn), pfn, order)))
 		buddy_verify(mm, pfn, order, caller);
 }
 
@@ -237,11 +237,14 @@ static inline bool free_to_cache(struct mm *mm, pfn_t *pfn, unsigned order, cons
 	struct mm_cpu *cpu = this_cpu(mm);
 
 	if (likely(order == 0)) {
-		if (unlikely(!buddy_holds(mm, *pfn)) || !cache_admits(mm, &mm->areas[area_of(mm, *pfn)]))
+		if (unlikely(!buddy_holds(mm, *pfn)))
 			return false;
-		if (unlikely(!buddy_is_block(mm, *pfn, 0)))
+		uint32_t a = area_of(mm, *pfn);
+		if (!cache_admits(mm, &mm->areas[a]))
+			return false;
+		if (unlikely(!buddy_is_block(mm, a, *pfn, 0)))
 			buddy_verify(mm, *pfn, 0, caller);
-		*pfn = cache_push(mm, cpu, *pfn);
+		*pfn = cache_push(mm, cpu, a, *pfn);
 		return *pfn == MM_PFN_NONE;
 	}
 	if (order != MM_ORDER_AREA || cpu->hot_area != MM_PFN_NONE || !mm->hot_open)

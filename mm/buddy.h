@@ -49,34 +49,33 @@ void buddy_cursor_release(struct mm *mm);
 /* Panics unless pfn, order is an allocated block. caller is named in the message. */
 void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller);
 
-static inline bool buddy_holds(const struct mm *mm, pfn_t pfn)
-{
-	return (pfn >> MM_ORDER_AREA) - mm->area_base < mm->area_count;
-}
-
 static inline uint32_t area_of(const struct mm *mm, pfn_t pfn)
 {
-	return (uint32_t)(pfn >> MM_ORDER_AREA) - mm->area_base;
+	return mm->gib_index[pfn / GIB_FRAMES] * GIB_AREAS + (uint32_t)(pfn / AREA_FRAMES % GIB_AREAS);
+}
+
+static inline bool buddy_holds(const struct mm *mm, pfn_t pfn)
+{
+	/* GIB_NONE is beyond all areas. */
+	return pfn / GIB_FRAMES < mm->gib_span && area_of(mm, pfn) < mm->area_count;
 }
 
 static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
 {
-	return (pfn_t)(a + mm->area_base) << MM_ORDER_AREA;
+	return (pfn_t)mm->gib_number[a / GIB_AREAS] * GIB_FRAMES + (pfn_t)(a % GIB_AREAS) * AREA_FRAMES;
 }
 
-/* Whether pfn, order (0 to 6) surely is an allocated block: the quick yes of buddy_verify, which has the reasons. Without the
- * lock the answer holds for whoever owns the block. */
-static inline bool buddy_is_block(const struct mm *mm, pfn_t pfn, unsigned order)
+/* Whether pfn, order (0 to 6), in area a of ours, surely is an allocated block: the quick yes of buddy_verify, which has the
+ * reasons. Without the lock the answer holds for whoever owns the block. */
+static inline bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn, unsigned order)
 {
+	const struct area *area = &mm->areas[a];
+	const struct area_bits *bits = &mm->bits[a];
 	const unsigned at = pfn % AREA_FRAMES, bit = at % 64, n = 1u << order;
-
-	if (unlikely(!buddy_holds(mm, pfn) || (at & (n - 1)) != 0))
-		return false;
-	const struct area *area = &mm->areas[area_of(mm, pfn)];
-	const struct area_bits *bits = &mm->bits[area_of(mm, pfn)];
 	const struct word *word = &bits->word[at / 64];
 	const uint64_t mask = bits_low(n) << bit;
-	if (unlikely(area->kind != AREA_MAPPED || (area->flags & AREA_HOLES) != 0))
+
+	if (unlikely(area->kind != AREA_MAPPED || (area->flags & AREA_HOLES) != 0 || (at & (n - 1)) != 0))
 		return false;
 	if (unlikely((word->start & mask) != BIT(bit) || (word->free & mask) != 0))
 		return false;

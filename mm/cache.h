@@ -34,11 +34,10 @@ static inline bool cache_admits(const struct mm *mm, const struct area *area)
 	return area->free <= HOT_AREA_FREE && area->kind == AREA_MAPPED && mm->hot_open;
 }
 
-/* Caches a verified allocated block of order 0. Returns the frame that had to make room for it, or MM_PFN_NONE: it is
+/* Caches a verified allocated block of order 0, which lies in area a. Returns the frame that had to make room for it, or MM_PFN_NONE: it is
  * the caller's to give to the buddy. */
-static inline pfn_t cache_push(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn)
+static inline pfn_t cache_push(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn_t pfn)
 {
-	uint32_t a = area_of(mm, pfn);
 	pfn_t oldest = MM_PFN_NONE;
 
 	if (unlikely(cpu->hot_count == HOT_FRAMES)) {

@@ -227,6 +227,29 @@ static void index_whole(struct mm *mm, uint32_t a)
 	fit_list(mm, a, fit);
 }
 
+void index_area_init(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	uint32_t classes = whole_classes(area);
+
+	area->fit = classes * FIT_WHOLE(0);
+	for (; classes != 0; classes &= classes - 1)
+		g->whole[bit_first(classes)][a % GIB_AREAS / 64] |= BIT(a % 64);
+}
+
+void index_gib(struct mm *mm, uint32_t gi)
+{
+	struct gib *g = &mm->gibs[gi];
+
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		g->ladder[c] = 0;
+		for (unsigned w = 0; w < AREA_WORDS; w++)
+			g->ladder[c] |= BIT(8 * run_fit(g->whole[c][w]) + w);
+	}
+	gib_list(mm, gi);
+}
+
 void index_area_slow(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];

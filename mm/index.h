@@ -79,6 +79,11 @@ static inline void index_area(struct mm *mm, uint32_t a)
 	index_area_slow(mm, a);
 }
 
+/* For mm_init, which lists areas by the thousand: index_area for an AREA_FREE, but without its gib's lists, which
+ * index_gib makes once all areas of gib g are in. */
+void index_area_init(struct mm *mm, uint32_t a);
+void index_gib(struct mm *mm, uint32_t g);
+
 /* Takes area a, wholly free, out of all indexes. */
 void index_remove(struct mm *mm, uint32_t a);
 

@@ -1,7 +1,7 @@
 /* Sets an allocator up from a list of ranges, and says first how much metadata that takes.
  *
- * Layout of the metadata: areas, gibs, the top rows for gibs above 4 GiB, and the bitmaps of areas, which come last
- * and are not touched here unless an area is partly ours.
+ * Layout of the metadata: areas, gibs, the top rows for gibs above 4 GiB, the numbering of gibs, and the bitmaps of
+ * areas, which come last and are not touched here unless an area is partly ours.
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
@@ -10,11 +10,11 @@
 struct mm mm_system;
 
 struct layout {
-	uint32_t area_base;
 	uint32_t area_count;
 	uint32_t gib_count;
+	uint32_t gib_span;
 	uint32_t high_words;
-	size_t areas_at, gibs_at, high_at, bits_at, bytes;
+	size_t gibs_at, high_at, index_at, number_at, bits_at, bytes; /* the areas come first */
 };
 
 /* What of a range can be used: not frame 0, whose number means "none" to too much code, and nothing beyond the limit. */
@@ -25,27 +25,45 @@ static bool clip(const struct mm_range *r, pfn_t *start, pfn_t *end)
 	return *start < *end;
 }
 
-static bool layout_of(const struct mm_range *ranges, size_t count, struct layout *l)
+/* How many different gibs the ranges have frames in. Ranges are few and in any order: a look at the others tells for each
+ * gib of a range whether it was counted before. */
+static uint32_t count_gibs(const struct mm_range *ranges, size_t count)
 {
-	pfn_t low = MM_PFN_LIMIT, high = 0, start, end;
+	uint32_t n = 0;
 
 	for (size_t i = 0; i < count; i++) {
+		pfn_t start, end, s, e;
 		if (!clip(&ranges[i], &start, &end))
 			continue;
-		low = start < low ? start : low;
-		high = end > high ? end : high;
+		for (pfn_t g = start / GIB_FRAMES; g <= (end - 1) / GIB_FRAMES; g++) {
+			bool seen = false;
+			for (size_t k = 0; k < i && !seen; k++)
+				seen = clip(&ranges[k], &s, &e) && s / GIB_FRAMES <= g && g <= (e - 1) / GIB_FRAMES;
+			n += seen ? 0 : 1;
+		}
 	}
-	if (low >= high)
+	return n;
+}
+
+static bool layout_of(const struct mm_range *ranges, size_t count, struct layout *l)
+{
+	pfn_t high = 0, start, end;
+
+	for (size_t i = 0; i < count; i++)
+		if (clip(&ranges[i], &start, &end) && end > high)
+			high = end;
+	if (high == 0)
 		return false;
-	/* Whole gibs from the first on, so that an area's gib is a division by 512; the last may be short. */
-	l->area_base = (uint32_t)(align_down(low, GIB_FRAMES) >> MM_ORDER_AREA);
-	l->area_count = (uint32_t)((high + AREA_FRAMES - 1) >> MM_ORDER_AREA) - l->area_base;
-	l->gib_count = (l->area_count + GIB_AREAS - 1) / GIB_AREAS;
+	l->gib_count = count_gibs(ranges, count);
+	l->gib_span = (uint32_t)((high - 1) / GIB_FRAMES) + 1;
+	/* The last gib ends where memory does. */
+	l->area_count = (l->gib_count - 1) * GIB_AREAS + (uint32_t)((high - 1) / AREA_FRAMES % GIB_AREAS) + 1;
 	l->high_words = (l->gib_count + 63) / 64;
-	l->areas_at = 0;
-	l->gibs_at = align_up(l->areas_at + l->area_count * sizeof(struct area), 64);
+	l->gibs_at = align_up(l->area_count * sizeof(struct area), 64);
 	l->high_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
-	l->bits_at = align_up(l->high_at + sizeof(uint64_t) * CLASS_COUNT * SLOT_COUNT * l->high_words, 64);
+	l->index_at = align_up(l->high_at + sizeof(uint64_t) * CLASS_COUNT * SLOT_COUNT * l->high_words, 64);
+	l->number_at = l->index_at + sizeof(uint16_t) * l->gib_span;
+	l->bits_at = align_up(l->number_at + sizeof(uint16_t) * l->gib_count, 64);
 	l->bytes = l->bits_at + l->area_count * sizeof(struct area_bits);
 	return true;
 }
@@ -55,6 +73,28 @@ size_t mm_meta_bytes(const struct mm_range *ranges, size_t count)
 	struct layout l;
 
 	return layout_of(ranges, count, &l) ? l.bytes : 0;
+}
+
+static void number_gibs(struct mm *mm, const struct mm_range *ranges, size_t count)
+{
+	uint32_t n = 0;
+
+	memset(mm->gib_index, 0xff, sizeof(uint16_t) * mm->gib_span);
+	for (size_t i = 0; i < count; i++) {
+		pfn_t start, end;
+		if (!clip(&ranges[i], &start, &end))
+			continue;
+		for (pfn_t g = start / GIB_FRAMES; g <= (end - 1) / GIB_FRAMES; g++)
+			mm->gib_index[g] = 0;
+	}
+	for (uint32_t g = 0; g < mm->gib_span; g++) {
+		if (mm->gib_index[g] == GIB_NONE)
+			continue;
+		mm->gib_index[g] = (uint16_t)n;
+		mm->gib_number[n++] = (uint16_t)g;
+		mm->gib_low += g < LOW_GIBS ? 1 : 0;
+	}
+	ASSERT(n == mm->gib_count);
 }
 
 /* An area all of whose frames aren't ours (yet). */
@@ -127,32 +167,47 @@ static void range_add(struct mm *mm, pfn_t start, pfn_t end, unsigned state)
 	}
 }
 
-/* Counts an area as the ranges left it and lists it. */
-static void area_finish(struct mm *mm, uint32_t a)
+/* Counts a partly covered area as the ranges left it, and lists it. */
+static void area_finish_mapped(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+	unsigned n = 0, reported = 0;
 
-	if (area->kind == AREA_MAPPED) {
-		struct area_bits *bits = &mm->bits[a];
-		unsigned n = 0, reported = 0;
-		for (unsigned w = 0; w < AREA_WORDS; w++) {
-			n += bit_count(bits->word[w].free);
-			reported += bit_count(bits->word[w].reported);
-		}
-		area->free = (uint16_t)n;
-		area->reported = (uint16_t)reported;
-		area->pure = CLASS_MIXED;
-		area->flags = n == AREA_FRAMES ? 0 : AREA_HOLES;
-		area_ladders(mm, area, bits);
-	} else if (area->kind == AREA_FREE) {
+	for (unsigned w = 0; w < AREA_WORDS; w++) {
+		n += bit_count(bits->word[w].free);
+		reported += bit_count(bits->word[w].reported);
+	}
+	area->free = (uint16_t)n;
+	area->reported = (uint16_t)reported;
+	area->pure = CLASS_MIXED;
+	area->flags = n == AREA_FRAMES ? 0 : AREA_HOLES;
+	area_ladders(mm, area, bits);
+	index_area(mm, a);
+}
+
+static void gib_finish(struct mm *mm, uint32_t g)
+{
+	const uint32_t first = g * GIB_AREAS;
+	const uint32_t end = first + GIB_AREAS < mm->area_count ? first + GIB_AREAS : mm->area_count;
+
+	for (uint32_t a = first; a < end; a++) {
+		struct area *area = &mm->areas[a];
+		if (area->kind != AREA_FREE)
+			continue;
 		area->free = AREA_FRAMES;
 		area->reported = (area->pure & 2) != 0 ? AREA_FRAMES : 0;
+		index_area_init(mm, a);
 	}
-	mm->managed += area->free;
-	mm->free += area->free;
-	mm->reported += area->reported;
-	if (area->free != 0)
-		index_area(mm, a);
+	index_gib(mm, g);
+	for (uint32_t a = first; a < end; a++) {
+		struct area *area = &mm->areas[a];
+		if (area->kind == AREA_MAPPED)
+			area_finish_mapped(mm, a);
+		mm->managed += area->free;
+		mm->free += area->free;
+		mm->reported += area->reported;
+	}
 }
 
 /* DEBUG: what starts dirty gets the fill that it would have, had it been freed. */
@@ -181,30 +236,28 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 
 	memset(mm, 0, sizeof(*mm));
 	memset(meta, 0, l.bits_at);
-	mm->area_base = l.area_base;
 	mm->area_count = l.area_count;
 	mm->gib_count = l.gib_count;
-	mm->gib_low = l.area_base / GIB_AREAS >= LOW_GIBS ? 0 : LOW_GIBS - l.area_base / GIB_AREAS;
+	mm->gib_span = l.gib_span;
 	mm->high_words = l.high_words;
-	mm->areas = (struct area *)((char *)meta + l.areas_at);
+	mm->areas = meta;
 	mm->gibs = (struct gib *)((char *)meta + l.gibs_at);
 	mm->high = (uint64_t *)((char *)meta + l.high_at);
+	mm->gib_index = (uint16_t *)((char *)meta + l.index_at);
+	mm->gib_number = (uint16_t *)((char *)meta + l.number_at);
 	mm->bits = (struct area_bits *)((char *)meta + l.bits_at);
 	mm->cursor[0] = mm->cursor[1] = AREA_NONE;
 	mm->metadata_bytes = l.bytes + sizeof(*mm);
 	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
 		mm->cpu[i].hot_area = MM_PFN_NONE;
-	for (uint32_t g = 0; g < l.gib_count; g++)
-		for (unsigned c = 0; c < CLASS_COUNT; c++)
-			mm->gibs[g].ladder[c] = LADDER_EMPTY;
-
+	number_gibs(mm, ranges, count);
 	for (size_t i = 0; i < count; i++) {
 		pfn_t start, end;
 		if (clip(&ranges[i], &start, &end))
 			range_add(mm, start, end, ranges[i].fresh == MM_FRESH_REPORTED ? CLASS_REPORTED : CLASS_DIRTY);
 	}
-	for (uint32_t a = 0; a < l.area_count; a++)
-		area_finish(mm, a);
+	for (uint32_t g = 0; g < l.gib_count; g++)
+		gib_finish(mm, g);
 	mm->hot_enabled = mm->hot_open = true;
 	if (DEBUG)
 		fill_dirty(mm);

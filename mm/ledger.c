@@ -2,12 +2,16 @@
  * added up and weighed.
  *
  * Saved is what the hits would have cost as misses. The price of a miss is what allocations were seen to pay for a
- * frame, or, before any did, what the idle loop or frees paid. Spent is what the idle loop and frees took, used or not: so waste
+ * frame, or, before enough did, what everybody paid together. Spent is what the idle loop and frees took, used or not: so waste
  * shows as a loss.
  */
 #include "lib/table.h"
 #include "mm/state.h"
 #include "mm/zero.h"
+
+/* So many frames zeroed by allocations make a price; a few of them might all have been touched for the first time, which
+ * costs far more on memory that the host doesn't back yet. */
+#define ENOUGH_FRAMES 1024u
 
 void zero_ledger(struct mm *mm, struct zero_ledger *out)
 {
@@ -27,8 +31,9 @@ void zero_ledger(struct mm *mm, struct zero_ledger *out)
 		l.wasted_frames += cpu->wasted_frames;
 	}
 	l.spent_ns = l.idle_ns + l.free_ns;
-	uint64_t ns = l.alloc_frames != 0 ? l.alloc_ns : l.spent_ns;
-	uint64_t frames = l.alloc_frames != 0 ? l.alloc_frames : l.idle_frames + l.free_frames;
+	const bool enough = l.alloc_frames >= ENOUGH_FRAMES;
+	uint64_t ns = enough ? l.alloc_ns : l.alloc_ns + l.spent_ns;
+	uint64_t frames = enough ? l.alloc_frames : l.alloc_frames + l.idle_frames + l.free_frames;
 	if (frames != 0) /* a quotient of 1/256 ns first: neither step overflows within years */
 		l.saved_ns = l.hit_frames * (ns * 256 / frames) / 256;
 	*out = l;

@@ -45,6 +45,7 @@ enum mm_class {
 #define SLOT_COUNT  (SLOT_COARSE + MM_ORDER_AREA)
 #define PART_COUNT  (2 * MM_ORDER_AREA) /* slots for areas, fine ones before coarse ones */
 #define AREA_NONE   (~(uint32_t)0)
+#define GIB_NONE    UINT16_MAX
 
 /* 64 frames. zero and reported also outlive an allocation: for an allocated frame they say what it was when it was
  * taken, so that its taker knows what needs zeroing and an undone allocation loses nothing. */
@@ -79,6 +80,9 @@ enum area_flag {
 	AREA_MIB = 1u << 3,   /* and the next bit, a count: allocated blocks of order 8 */
 	AREA_MIBS = 3u << 3,
 };
+
+/* Areas and gibs are numbered through those gibs that have frames of ours: the hole below 4 GiB takes no metadata.
+ * So area a lies in gib a / 512, and buddy.h turns its number into a pfn and back. */
 
 /* One cache line; all of it (L) but for what struct mm's comment says of kind and flags in a CPU's cache. */
 struct area {
@@ -190,9 +194,11 @@ struct report_engine {
 
 struct mm {
 	struct mm_lock lock;
-	uint32_t area_base;	  /* (C) number of the first area: pfn >> 9 */
 	uint32_t area_count;	  /* (C) */
-	uint32_t gib_count;	  /* (C) */
+	uint32_t gib_count;	  /* (C) that have frames of ours */
+	uint32_t gib_span;	  /* (C) numbers that gib_index covers */
+	uint16_t *gib_index;	  /* (C) by gib number, pfn >> 18: which of the gibs it is, or GIB_NONE */
+	uint16_t *gib_number;	  /* (C) the reverse */
 	uint32_t gib_low;	  /* (C) how many of the gibs lie below 4 GiB */
 	struct area *areas;	  /* (C) */
 	struct area_bits *bits;	  /* (C) */

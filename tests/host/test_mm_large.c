@@ -59,7 +59,7 @@ TEST(mm_large, metadata_of_free_areas_is_not_touched)
 
 	CHECK(bytes <= 60 * GIB_PFNS * 2);
 	CHECK_EQ(mm_init(mm, &range, 1, mm_port_frame(meta), bytes), 0);
-	CHECK(host_resident(meta, (bytes >> FRAME_SHIFT) + 1) < 2 * MIB / FRAME_SIZE + 60);
+	CHECK(host_resident(meta, (bytes >> FRAME_SHIFT) + 1) < 2 * MIB / FRAME_SIZE + 160);
 	CHECK_EQ(host_resident(GIB_PFNS, 60 * GIB_PFNS), 0);
 	CHECK(mm_check(mm));
 	CHECK(mm_alloc(mm, 0, MM_ANY) != MM_PFN_NONE);

@@ -67,11 +67,15 @@ TEST(mm_zero, hysteresis_starts_at_the_low_mark_and_runs_to_the_high_one)
 TEST(mm_zero, a_low_mark_above_the_high_one_counts_as_the_high_one)
 {
 	struct mm *mm = with_marks("idle", 90, 20, MM_FRESH_DIRTY);
+	struct zero_status status;
 
 	CHECK_EQ(fixture_idle(mm), 400);
 	CHECK(zero_is_done(mm));
 	CHECK(mm_alloc(mm, 0, MM_ZERO_COLD) != MM_PFN_NONE);
 	CHECK_EQ(fixture_idle(mm), 1);
+	zero_status(mm, &status);
+	CHECK_EQ(status.low_frames, 400);
+	CHECK_EQ(status.high_frames, 400);
 }
 
 TEST(mm_zero, at_100_and_100_all_free_memory_is_zeroed)

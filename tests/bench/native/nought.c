@@ -25,7 +25,7 @@ static struct nought *open_with(size_t frames, bool hot)
 	n->meta = plug_map(n->meta_bytes);
 	if (mm_init(&n->mm, &range, 1, n->meta, n->meta_bytes))
 		return NULL;
-	n->mm.hot_enabled = hot;
+	mm_cache_enable(&n->mm, hot);
 	return n;
 }
 

@@ -136,7 +136,7 @@ struct mm_cpu {
 } __attribute__((aligned(64)));
 
 /* A batch of blocks that are isolated, see page_proc.h. */
-#define PAGE_BATCH_BLOCKS 512u
+#define PAGE_BATCH_BLOCKS 256u
 
 struct mm_block {
 	uint64_t pfn : 48;
@@ -169,7 +169,7 @@ struct zero_engine {
 	struct page_batch batch; /* owner of the batch: who made batch_state RUNNING, else (L) */
 };
 
-#define REPORT_SLOTS 8u
+#define REPORT_SLOTS 4u
 
 /* The reporting processor's state; report.c has the story. */
 struct report_engine {

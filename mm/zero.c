@@ -24,7 +24,7 @@
 static uint64_t batch_frames = 64;
 static uint64_t delay_ms = 10;
 
-KNOB(zero_batch, .name = "zero.batch_frames", .unit = "frames", .min = 1, .max = PAGE_BATCH_BLOCKS,
+KNOB(zero_batch, .name = "zero.batch_frames", .unit = "frames", .min = 1, .max = AREA_FRAMES,
      .help = "frames that are taken away at a time to be zeroed", .value = &batch_frames);
 KNOB(zero_delay, .name = "zero.delay_ms", .unit = "ms", .max = 60000,
      .help = "from the moment the stock wants filling to the first batch", .value = &delay_ms);

@@ -106,6 +106,22 @@ static bool check_listed(struct mm *mm, uint32_t a)
 	return true;
 }
 
+/* DEBUG: frames that are said to be zero are. */
+static bool check_contents(struct mm *mm, uint32_t a)
+{
+	const struct area *area = &mm->areas[a];
+
+	for (unsigned i = 0; area->zero != 0 && i < AREA_FRAMES; i++) {
+		bool zero = area->kind == AREA_FREE ||
+			    ((word_class(&mm->bits[a].word[i / 64], CLASS_ZERO) >> (i % 64)) & 1) != 0;
+		const uint64_t *at = mm_port_frame(area_pfn(mm, a) + i);
+		for (size_t k = 0; zero && k < FRAME_SIZE / sizeof(*at); k++)
+			EXPECT(at[k] == 0, "frame 0x%llx: in stock, but not zero",
+			       (unsigned long long)(area_pfn(mm, a) + i));
+	}
+	return true;
+}
+
 static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 {
 	const struct area *area = &mm->areas[a];
@@ -143,6 +159,8 @@ static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 	s->zero += area->zero;
 	s->reported += area->reported;
 	s->reported_zero += area->reported_zero;
+	if (DEBUG && !check_contents(mm, a))
+		return false;
 	return check_listed(mm, a);
 }
 

@@ -137,6 +137,10 @@ ROWS = [
     Row("zero-pause-resume-now", "zero pause\nzero now\nzero resume\nwait zero 60000\nstats -j\ncheck\n",
         {"MEM": "256M", "CMDLINE": "zero.low_pct=0 zero.high_pct=0", "BALLOON": "none"},
         stats={"zero.idle_frames": at_least(200 << 8), "mm.reported_frames": exactly(0)}),
+    # Every look of `wait` is a wake-up while frames are being zeroed: the histogram has entries, none beyond 16.
+    Row("zeroing-makes-way", "wait zero 60000\nzero status\nlog\n",
+        {"MEM": "1G", "CMDLINE": "zero.low_pct=100 zero.high_pct=100 zero.delay_ms=0 zero.batch_frames=512",
+         "BALLOON": "none"}, expect=(r"^ +[0-9]+ +[1-9][0-9]*$",), reject=(r"^ +>16 +[1-9]",)),
     Row("all-memory-zero", "wait zero 60000\nstats -j\n! wait zero nonsense\n",
         {"MEM": "256M", "CMDLINE": "zero.low_pct=100 zero.high_pct=100", "BALLOON": "none"},
         stats={"mm.reported_frames": exactly(0), "mm.zero_frames": at_least(200 << 8)}),

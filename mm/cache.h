@@ -1,9 +1,9 @@
 /* What a CPU keeps for itself: the frames it freed last, still in its cache, and one block of 2 MiB.
  *
  * A plain stack of the last freed frames ruins packing: it hands out frames of areas that are nearly free, which then
- * never become whole. So only frames are admitted whose area is mostly in use (HOT_AREA_FREE), and nothing while
- * memory is short. A cached frame stays allocated as far as the buddy knows; a byte of its own marks it, so that a
- * second free is caught.
+ * never become whole. So only frames are admitted whose area is nearly full (HOT_AREA_FREE), or is the one that serves order 0
+ * anyway (a cursor), and nothing while memory is short. A cached frame stays allocated as far as the buddy knows; a
+ * byte of its own marks it, so that a second free is caught.
  *
  * No locks: all of it belongs to the CPU that runs (see mm_port_cpu). cache_drain takes frames to the buddy and wants
  * mm->lock.
@@ -12,7 +12,7 @@
 
 #include "mm/buddy.h"
 
-#define HOT_AREA_FREE 64u /* frames: an area with more free ones is better left to become whole */
+#define HOT_AREA_FREE 8u /* frames: an area with more free ones is better left to become whole */
 
 static inline struct mm_cpu *this_cpu(struct mm *mm)
 {
@@ -31,7 +31,8 @@ static inline pfn_t cache_pop(struct mm *mm, struct mm_cpu *cpu)
 /* Whether a frame of this area may be cached; the frame must be within managed memory. */
 static inline bool cache_admits(const struct mm *mm, const struct area *area)
 {
-	return area->free <= HOT_AREA_FREE && area->kind == AREA_MAPPED && mm->hot_open;
+	return (area->free <= HOT_AREA_FREE || (area->flags & AREA_CURSORS) != 0) && area->kind == AREA_MAPPED &&
+	       mm->hot_open;
 }
 
 /* Caches a verified allocated block of order 0, which lies in area a. Returns the frame that had to make room for it, or MM_PFN_NONE: it is

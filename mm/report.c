@@ -305,6 +305,8 @@ static uint64_t step(struct mm *mm)
 		return UINT64_MAX;
 	if (slots_in_flight(e) != 0 && (e->stuck || e->paused || !reportable_unlocked(mm)))
 		return now + POLL_NS;
+	if (e->state == REPORT_IDLE)
+		mm_drain(mm); /* what was cached since the last look isn't hot any more, and may complete a block */
 	if (e->paused || !reportable_unlocked(mm)) {
 		e->state = REPORT_IDLE;
 		e->now = false;

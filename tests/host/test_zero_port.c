@@ -257,6 +257,34 @@ TEST(zero_port, another_cpu_allocates_in_the_middle_of_a_batch)
 	}
 }
 
+/* Goes on only when the request has reached the point of asking for the batch. */
+static void other_asks_for_the_batch(struct mm *mm)
+{
+	other_takes(mm);
+	while (!__atomic_load_n(&mm->zero_engine.abort, __ATOMIC_ACQUIRE))
+		;
+}
+
+TEST(zero_port, an_abort_is_seen_at_the_next_frame)
+{
+	struct mm *mm = idle_mm(64);
+	struct zero_ledger ledger;
+	uint64_t wake;
+
+	other.order = 10; /* all memory */
+	other.want = MM_ZERO_COLD;
+	run_against(mm, 5, other_asks_for_the_batch);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(pthread_join(other_thread, NULL), 0);
+	CHECK_EQ(ledger.idle_frames, 5);
+	CHECK_EQ(other.got, fixture_base());
+	CHECK(fixture_is(fixture_base(), FRAMES, 0));
+	for (pfn_t pfn = fixture_base(); pfn < fixture_base() + FRAMES; pfn++)
+		CHECK_EQ(host_zeroed(pfn), 1);
+	CHECK_MM(mm);
+}
+
 TEST(zero_port, another_cpu_pauses_in_the_middle_of_a_batch)
 {
 	for (uint64_t at = 1; at <= 20; at++) {

@@ -8,6 +8,13 @@
 
 static int run_words(int argc, char **argv)
 {
+	if (argc == 0)
+		return 0;
+	if (argc > CMD_WORDS_MAX) {
+		iprintf("%d words, at most %d are allowed\n", argc, CMD_WORDS_MAX);
+		return CMD_FAILED;
+	}
+	argv[argc] = NULL;
 	const struct cmd_row *row = TABLE_FIND(cmd, argv[0]);
 	if (!row) {
 		iprintf("there is no command '%.40s', `help` lists them\n", argv[0]);
@@ -25,17 +32,10 @@ int cmd_run_line(char *line)
 		turned ^= *line == '!';
 
 	int argc = parse_words(line, argv, CMD_WORDS_MAX);
-	if (argc > CMD_WORDS_MAX) {
-		iprintf("%d words, at most %d are allowed\n", argc, CMD_WORDS_MAX);
-		return CMD_FAILED;
-	}
-	if (argc == 0) {
-		if (!turned)
-			return 0;
+	if (argc == 0 && turned) {
 		iprintf("! needs a command behind it\n");
 		return CMD_FAILED;
 	}
-	argv[argc] = NULL;
 	int result = run_words(argc, argv);
 	if (!turned)
 		return result;
@@ -92,6 +92,12 @@ static int take_option(int argc, char **argv, int at, const struct cmd_option *o
 	return 1;
 }
 
+/* -5 is a number that somebody got wrong, and the argument that it was meant for says what is allowed. */
+static bool is_option(const char *word)
+{
+	return word[0] == '-' && word[1] != '\0' && !(word[1] >= '0' && word[1] <= '9');
+}
+
 int cmd_args(int argc, char **argv, const struct cmd_option *options, const char *names, int min, int max)
 {
 	int count = 0;
@@ -101,7 +107,7 @@ int cmd_args(int argc, char **argv, const struct cmd_option *options, const char
 		if (!options_ended && strcmp(argv[at], "--") == 0) {
 			options_ended = true;
 			at++;
-		} else if (!options_ended && argv[at][0] == '-' && argv[at][1] != '\0') {
+		} else if (!options_ended && is_option(argv[at])) {
 			int taken = take_option(argc, argv, at, options);
 			if (taken == CMD_FAILED)
 				return CMD_FAILED;

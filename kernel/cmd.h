@@ -41,7 +41,7 @@ struct cmd_option {
 };
 
 /* Takes the options, which may stand anywhere, out of argv and moves the arguments that are left to argv[1] on; `--` ends
- * the options. options ends with a row whose letter is 0, or is NULL: none. names says what the arguments are called,
+ * the options, and a word such as -5 is an argument. options ends with a row whose letter is 0, or is NULL: none. names says what the arguments are called,
  * for messages; min and max is how many there may be. Returns how many, or CMD_FAILED, said why. */
 int cmd_args(int argc, char **argv, const struct cmd_option *options, const char *names, int min, int max);
 

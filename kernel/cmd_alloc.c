@@ -133,8 +133,7 @@ static int cmd_fill(int argc, char **argv)
 	struct handle *handle = handle_and_byte(argc, argv, &byte);
 	if (!handle)
 		return CMD_FAILED;
-	handle_fill(handle, byte);
-	return 0;
+	return handle_fill(handle, byte) ? 0 : CMD_FAILED;
 }
 
 CMD(fill, "fill", "HANDLE BYTE", "write every byte of a handle's blocks", cmd_fill);
@@ -147,10 +146,12 @@ static int cmd_verify(int argc, char **argv)
 	struct handle *handle = handle_and_byte(argc, argv, &byte);
 	if (!handle)
 		return CMD_FAILED;
-	if (handle_verify(handle, byte, &pfn, &offset, &found))
+	enum handle_found what = handle_verify(handle, byte, &pfn, &offset, &found);
+	if (what == HANDLE_SAME)
 		return 0;
-	iprintf("verify: handle %lu, pfn 0x%lx, offset 0x%lx: 0x%02x, not 0x%02x\n", handle->id, pfn, offset, found,
-		byte);
+	if (what == HANDLE_OTHER)
+		iprintf("verify: handle %lu, pfn 0x%lx, offset 0x%lx: 0x%02x, not 0x%02x\n", handle->id, pfn, offset,
+			found, byte);
 	return CMD_FAILED;
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "kernel/thread.h"
 #include "mm/mm.h"
 #include "mm/report.h"
@@ -38,6 +39,8 @@ static int cmd_wait(int argc, char **argv)
 					 : "zeroing and reporting go on");
 			return CMD_FAILED;
 		}
+		if (console_interrupted(argv[0]))
+			return CMD_FAILED;
 		thread_sleep_ns(LOOK_EVERY_NS);
 	}
 }

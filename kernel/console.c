@@ -23,24 +23,50 @@ static void write_terminal(void *arg, const char *bytes, size_t count)
 	tty_write(bytes, count);
 }
 
-static enum line_event read_line(struct line *line)
+static struct line line = {.prompt = CONSOLE_PROMPT, .write = write_terminal};
+static bool waiting; /* for a key: the last row of the terminal is the line's */
+
+static enum line_event read_line(void)
 {
 	enum line_event event = LINE_EDITING;
-	line->columns = (unsigned)columns;
-	line_begin(line);
-	while (event == LINE_EDITING)
-		event = line_feed(line, (unsigned char)tty_getc());
+	line.columns = (unsigned)columns;
+	line_begin(&line);
+	while (event == LINE_EDITING) {
+		waiting = true;
+		int byte = tty_getc();
+		waiting = false;
+		event = line_feed(&line, (unsigned char)byte);
+	}
 	return event;
+}
+
+void console_hide(void)
+{
+	if (waiting)
+		line_hide(&line);
+}
+
+void console_show(void)
+{
+	if (waiting)
+		line_show(&line);
+}
+
+bool console_interrupted(const char *cmd)
+{
+	if (!tty_interrupted())
+		return false;
+	iprintf("^C\n%s: interrupted\n", cmd);
+	return true;
 }
 
 void console_run(void *unused)
 {
-	static struct line line = {.prompt = CONSOLE_PROMPT, .write = write_terminal};
 	(void)unused;
 
 	script_run();
 	for (;;) {
-		switch (read_line(&line)) {
+		switch (read_line()) {
 		case LINE_FINISHED:
 			cmd_run_line(line.text);
 			break;

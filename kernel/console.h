@@ -4,7 +4,17 @@
  */
 #pragma once
 
+#include "lib/types.h"
+
 #define CONSOLE_PROMPT "nought> "
 
 /* The console's thread: runs the script if there is one, which ends the machine, else reads commands for ever. */
 void console_run(void *unused);
+
+/* Around whole lines that somebody else prints: takes the line that is being typed out of the way, and puts it back.
+ * Nothing when none is, as at boot or while a command runs. */
+void console_hide(void);
+void console_show(void);
+
+/* For the console's thread in commands that take long: whether the user wants cmd to end (^C), said so. */
+bool console_interrupted(const char *cmd);

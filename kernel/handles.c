@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/console.h"
 #include "kernel/thread.h"
 #include "lib/assert.h"
 #include "mm/mm.h"
@@ -99,10 +100,21 @@ uint64_t handle_thin(struct handle *handle, uint64_t keep)
 	return gone;
 }
 
-void handle_fill(const struct handle *handle, uint8_t byte)
+/* After so many bytes: other threads get a turn, and the user may have had enough. */
+static bool go_on(const char *cmd, uint64_t bytes, uint64_t *since)
+{
+	*since += bytes;
+	if (*since < SLICE_BYTES)
+		return true;
+	*since = 0;
+	thread_yield();
+	return !console_interrupted(cmd);
+}
+
+bool handle_fill(const struct handle *handle, uint8_t byte)
 {
 	uint64_t block = FRAME_SIZE << handle->order;
-	uint64_t since_yield = 0;
+	uint64_t since = 0;
 
 	for (uint64_t i = 0; i < handle->count; i++) {
 		uint8_t *bytes = mm_port_frame(handle->pfns[i]);
@@ -110,13 +122,11 @@ void handle_fill(const struct handle *handle, uint8_t byte)
 			uint64_t slice = block - done < SLICE_BYTES ? block - done : SLICE_BYTES;
 			memset(bytes + done, byte, slice);
 			done += slice;
-			since_yield += slice;
-			if (since_yield >= SLICE_BYTES) {
-				since_yield = 0;
-				thread_yield();
-			}
+			if (!go_on("fill", slice, &since))
+				return false;
 		}
 	}
+	return true;
 }
 
 /* Eight bytes at a time; the place of the first wrong byte, or FRAME_SIZE. */
@@ -137,9 +147,9 @@ static uint64_t first_wrong(const void *frame, uint8_t byte)
 	return FRAME_SIZE;
 }
 
-bool handle_verify(const struct handle *handle, uint8_t byte, pfn_t *pfn, uint64_t *offset, uint8_t *found)
+enum handle_found handle_verify(const struct handle *handle, uint8_t byte, pfn_t *pfn, uint64_t *offset, uint8_t *found)
 {
-	uint64_t since_yield = 0;
+	uint64_t since = 0;
 
 	for (uint64_t i = 0; i < handle->count; i++) {
 		for (uint64_t frame = 0; frame < 1ull << handle->order; frame++) {
@@ -150,14 +160,11 @@ bool handle_verify(const struct handle *handle, uint8_t byte, pfn_t *pfn, uint64
 				*pfn = at;
 				*offset = wrong;
 				*found = bytes[wrong];
-				return false;
+				return HANDLE_OTHER;
 			}
-			since_yield += FRAME_SIZE;
-			if (since_yield >= SLICE_BYTES) {
-				since_yield = 0;
-				thread_yield();
-			}
+			if (!go_on("verify", FRAME_SIZE, &since))
+				return HANDLE_INTERRUPTED;
 		}
 	}
-	return true;
+	return HANDLE_SAME;
 }

@@ -36,8 +36,15 @@ void handle_free(struct handle *handle);
  * gave back. */
 uint64_t handle_thin(struct handle *handle, uint64_t keep);
 
-/* Writes every byte. */
-void handle_fill(const struct handle *handle, uint8_t byte);
+/* Writes every byte. False: interrupted, said so. */
+bool handle_fill(const struct handle *handle, uint8_t byte);
 
-/* Reads every byte. Returns true if all are byte; else false, with the first one's place and what is there. */
-bool handle_verify(const struct handle *handle, uint8_t byte, pfn_t *pfn, uint64_t *offset, uint8_t *found);
+enum handle_found {
+	HANDLE_SAME,
+	HANDLE_OTHER,	    /* with the first such byte's place, and what is there */
+	HANDLE_INTERRUPTED, /* said so */
+};
+
+/* Reads every byte and compares. */
+enum handle_found handle_verify(const struct handle *handle, uint8_t byte, pfn_t *pfn, uint64_t *offset,
+				uint8_t *found);

@@ -328,6 +328,16 @@ void line_begin(struct line *line)
 	put_text(line, line->prompt);
 }
 
+void line_hide(struct line *line)
+{
+	put_text(line, "\r\033[K");
+}
+
+void line_show(struct line *line)
+{
+	repaint(line);
+}
+
 enum line_event line_feed(struct line *line, unsigned char byte)
 {
 	bool after_cr = line->after_cr;

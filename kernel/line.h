@@ -63,5 +63,10 @@ struct line {
 /* Starts an empty line and shows the prompt. A zeroed struct with the owner's fields set is ready for it. */
 void line_begin(struct line *line);
 
+/* While a line is edited: empties its row and leaves the cursor at the beginning of it, for somebody else's whole lines;
+ * and shows the line as it was, where the cursor is then. */
+void line_hide(struct line *line);
+void line_show(struct line *line);
+
 /* Takes one byte. After any result but LINE_EDITING the cursor stands on a fresh row and line_begin comes next. */
 enum line_event line_feed(struct line *line, unsigned char byte);

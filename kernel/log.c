@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "arch/x86_64/clock.h"
+#include "kernel/console.h"
 #include "kernel/tty.h"
 
 #define RING_BYTES (32u * 1024u)
@@ -36,8 +37,11 @@ void log_printf(const char *fmt, ...)
 		at = at + (size_t)count < LINE_MAX ? at + (size_t)count : LINE_MAX - 1;
 	line[at++] = '\n';
 	ring_add(line, at);
-	if (!ring_only)
-		tty_write(line, at);
+	if (ring_only)
+		return;
+	console_hide();
+	tty_write(line, at);
+	console_show();
 }
 
 void log_quiet(bool quiet)

@@ -17,7 +17,8 @@
 #define TX_BYTES   8192u
 #define COPY_BYTES 256u	     /* with interrupts off */
 #define WAIT_NS	   50000000u /* a waiter looks again, should another have taken its wake-up */
-#define POLLS_MAX  2000000u  /* a second or two without room: nobody takes the bytes, so they go */
+#define CTRL_C	   0x03
+#define POLLS_MAX  2000000u /* a second or two without room: nobody takes the bytes, so they go */
 
 static uint8_t rx[RX_BYTES], tx[TX_BYTES];
 static uint32_t rx_in, rx_out, tx_in, tx_out; /* bytes ever */
@@ -148,6 +149,31 @@ void tty_panic_mode(void)
 	set_interrupts();
 }
 
+/* Bytes were taken out of the receive ring. With interrupts off. */
+static void rx_taken(void)
+{
+	if (rx_stopped && rx_in - rx_out <= RX_BYTES / 2) {
+		rx_stopped = false;
+		set_interrupts();
+	}
+}
+
+bool tty_interrupted(void)
+{
+	bool on = irq_save();
+	uint32_t at = rx_in;
+
+	while (at != rx_out && rx[(at - 1) % RX_BYTES] != CTRL_C)
+		at--;
+	bool found = at != rx_out;
+	if (found) {
+		rx_out = at;
+		rx_taken();
+	}
+	irq_restore(on);
+	return found;
+}
+
 int tty_getc(void)
 {
 	for (;;) {
@@ -156,10 +182,7 @@ int tty_getc(void)
 
 		if (rx_in != rx_out) {
 			byte = rx[rx_out++ % RX_BYTES];
-			if (rx_stopped && rx_in - rx_out <= RX_BYTES / 2) {
-				rx_stopped = false;
-				set_interrupts();
-			}
+			rx_taken();
 		}
 		reader = byte < 0 ? thread_current() : NULL;
 		irq_restore(on);

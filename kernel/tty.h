@@ -7,6 +7,9 @@
 /* Blocks the calling thread until there is a byte. Without a UART it blocks for ever. One reader at a time. */
 int tty_getc(void);
 
+/* Whether ^C waits to be read: then takes it, and what was typed ahead of it. For commands that take long. */
+bool tty_interrupted(void);
+
 /* Writes bytes as they are, "\n" as "\r\n". A thread waits while the line is busy; at boot and in the idle loop it is
  * polled. Never allocates. */
 void tty_write(const char *bytes, size_t count);

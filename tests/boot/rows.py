@@ -199,6 +199,10 @@ ROWS = [
 ! knob zero.policy never
 ! knob zero.low_pct 101
 ! knob zero.low_pct -1
+! fill -1 1
+! wait zero -1
+! alloc -5
+! help 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
 ! knob zero.low_pct 0x
 ! knob report.order 19
 ! preset nobody
@@ -215,7 +219,7 @@ ROWS = [
 ! poweroff now
 knob zero.low_pct 0x10
 check
-""", {"MEM": "256M"}),
+""", {"MEM": "256M"}, expect=(r"zero\.low_pct: '-1' is not a number .*, 0 to 100 are allowed", r"^33 words, at most 32 are allowed")),
     Row("command-line-refusals", "log\nknob zero.low_pct\nknob report.order\n",
         {"MEM": "256M", "CMDLINE": "zero.low_pct=12 nonsense a,b=c,d zero.high_pct=1000 report.order=7 =x knob="},
         expect=(r"refused.*nonsense", r"refused.*a,b", r"refused.*zero\.high_pct.*100", r"zero\.low_pct\D+12\b",

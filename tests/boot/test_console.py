@@ -1,5 +1,6 @@
 """The console as a user meets it: in a terminal, and through a pipe."""
 import subprocess
+import time
 
 import pexpect
 import pytest
@@ -56,6 +57,37 @@ def test_a_terminal(terminal):
     child.expect(pexpect.EOF)
     child.close()
     assert child.exitstatus == 130
+
+
+def test_interrupting(terminal):
+    """^C ends a command that takes long, as failed, and drops what was typed ahead."""
+    child = terminal
+    for knob in ("zero.delay_ms 60000", "zero.low_pct 100", "zero.high_pct 100"):
+        enter(child, "knob " + knob)
+    child.send("wait zero 86400000\r")
+    child.expect_exact("\r\n")
+    time.sleep(0.5)
+    child.send("frobnicate\r\x03version\r")
+    child.expect_exact("^C\r\nwait: interrupted\r\n" + PROMPT)
+    child.expect_exact("Nought 0.1.0")
+    child.expect_exact(PROMPT)
+    assert "frobnicate" not in child.before
+
+    enter(child, "knob zero.policy alloc")
+    enter(child, "alloc -o 9 -n 100")
+    for command in ("fill 1 7", "verify 1 0", "test mm_random"):
+        # until a ^C meets the command while it runs
+        for delay_s in (0, 0.01, 0.05, 0.2):
+            child.send(command + "\r")
+            child.expect_exact("\r\n")
+            time.sleep(delay_s)
+            child.send("\x03")
+            child.expect_exact("^C\r\n")
+            if child.expect_exact([": interrupted\r\n", PROMPT]) == 0:
+                child.expect_exact(PROMPT)
+                break
+        else:
+            assert command == "verify 1 0", f"{command} was never interrupted"  # it fails at the first byte
 
 
 def test_keys_that_mean_nothing_and_long_lines(terminal):

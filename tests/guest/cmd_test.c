@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/thread.h"
 #include "tests/guest/guest.h"
@@ -17,7 +18,7 @@ static bool matches(const struct test_row *row, const char *pattern)
 static int cmd_test(int argc, char **argv)
 {
 	unsigned passed = 0, failed = 0;
-	bool verbose = false;
+	bool verbose = false, interrupted = false;
 	const struct cmd_option options[] = {{.letter = 'v', .set = &verbose}, {0}};
 	int count = cmd_args(argc, argv, options, "PATTERN", 0, 1);
 	if (count == CMD_FAILED)
@@ -35,8 +36,13 @@ static int cmd_test(int argc, char **argv)
 		else
 			failed++;
 		thread_yield();
+		interrupted = console_interrupted(argv[0]);
+		if (interrupted)
+			break;
 	}
 	log_quiet(false);
+	if (interrupted)
+		return CMD_FAILED;
 	if (passed + failed == 0) {
 		iprintf("test: no test has '%.40s' in its name\n", pattern);
 		return CMD_FAILED;

@@ -157,6 +157,30 @@ TEST(line, typing_and_the_three_line_ends)
 	CHECK_STR(line.text, "");
 }
 
+TEST(line, somebody_else_prints_a_line_meanwhile)
+{
+	static const char *const texts[] = {"", "fill 1 2",
+					    "a line that is a good deal longer than the screen is wide"};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		unsigned length = (unsigned)strlen(texts[i]);
+		begin();
+		CHECK_EQ(feed(texts[i]), LINE_EDITING);
+		for (unsigned left = 0; left < 3; left++) {
+			line_hide(&line);
+			CHECK_EQ(screen.column, 0);
+			for (unsigned at = 0; at < COLUMNS; at++)
+				CHECK_EQ(screen.cells[at], ' ');
+			screen_write(&screen, "[  1.234] news\n", 15);
+			line_show(&line);
+			check_screen(texts[i], length > left ? length - left : 0);
+			CHECK_EQ(feed("\033[D"), LINE_EDITING);
+		}
+		CHECK_EQ(feed("\r"), LINE_FINISHED);
+		CHECK_STR(line.text, texts[i]);
+	}
+}
+
 TEST(line, keys_move_insert_and_delete)
 {
 	static const struct {

@@ -14,6 +14,7 @@
 #include "arch/x86_64/clock.h"
 #include "kernel/bench.h"
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "mm/zero.h"
 #include "tests/bench/guest/churn.h"
 #include "tests/bench/guest/guest.h"
@@ -252,7 +253,7 @@ static bool measure(const struct op *op, const struct still *still, unsigned rep
 	for (unsigned rep = 0; rep < reps; rep++) {
 		for (enum mode mode = OFF; mode < modes; mode++) {
 			struct spent spent;
-			if (!repetition(op, mode, still, &spent, &zeroed_frames[mode]))
+			if (console_interrupted("bench") || !repetition(op, mode, still, &spent, &zeroed_frames[mode]))
 				return false;
 			failures[mode] += spent.failures;
 			for (unsigned part = 0; part < PARTS_MAX; part++)

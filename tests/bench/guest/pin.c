@@ -15,6 +15,7 @@
 #include "arch/x86_64/clock.h"
 #include "kernel/bench.h"
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "mm/zero.h"
 #include "port/mm_port.h"
 #include "tests/bench/guest/guest.h"
@@ -193,7 +194,7 @@ static bool backing(struct pin *p, unsigned reps, bool json)
 	for (unsigned rep = 0; rep < reps; rep++) {
 		for (p->policy = ALLOC; p->policy < POLICIES; p->policy++) {
 			struct result *r = &result[p->policy];
-			if (!measure(p))
+			if (console_interrupted("bench") || !measure(p))
 				return false;
 			samples_add(&r->caller, p->caller_ns, p->pages);
 			samples_add(&r->total, p->caller_ns + p->ahead_ns, p->pages);

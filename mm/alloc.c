@@ -81,7 +81,9 @@ static pfn_t take(struct mm *mm, unsigned order, unsigned want)
 			if (likely(pfn != MM_PFN_NONE))
 				return pfn;
 		}
-		/* Frames that the zeroing batch holds may spare a whole area. */
+		/* Frames that this CPU keeps, or that the zeroing batch holds, may spare a whole area. */
+		if (cache_unpark(mm, this_cpu(mm)))
+			return take(mm, order, want);
 		if (page_proc_holds_fit(mm, order, low_only) && page_proc_abort(mm))
 			return take(mm, order, want);
 		for (unsigned i = 0; i < 3; i++) {
@@ -185,9 +187,16 @@ pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
 	if (want == MM_ANY || want == MM_ZERO_HOT) {
 		if (order == 0 && cpu->hot_count != 0) {
 			cpu->hot_hits++;
-			pfn = cache_pop(mm, cpu);
+			pfn = cache_hot(mm, cpu);
 			if (DEBUG || want != MM_ANY)
 				deliver(mm, cpu, pfn, 0, want, false);
+			return pfn;
+		}
+		if (order == 0 && want == MM_ANY && cpu->next_at != cpu->next_end) {
+			cpu->hot_hits++;
+			pfn = cache_next(mm, cpu);
+			if (DEBUG)
+				deliver(mm, cpu, pfn, 0, want, true);
 			return pfn;
 		}
 		if (order == MM_ORDER_AREA && cpu->hot_area != MM_PFN_NONE) {
@@ -204,6 +213,8 @@ pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
 	pfn = take(mm, order, want);
 	if (unlikely(pfn == MM_PFN_NONE))
 		pfn = take_back(mm, order, want);
+	else if (order == 0 && want == MM_ANY && mm->hot_open)
+		cache_fill(mm, cpu);
 	watermark_check(mm);
 	mm_unlock(mm);
 	if (unlikely(pfn == MM_PFN_NONE)) {
@@ -231,27 +242,31 @@ static inline void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *
 		buddy_verify(mm, pfn, order, caller);
 }
 
-/* Takes a freed block into this CPU's cache where it may go there. pfn is what the buddy gets then, perhaps another one. */
-static inline bool free_to_cache(struct mm *mm, pfn_t *pfn, unsigned order, const void *caller)
+/* Keeps a freed block in this CPU's cache where it may go there. */
+static inline bool free_to_cache(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
 
-	if (likely(order == 0)) {
-		if (unlikely(!buddy_holds(mm, *pfn)))
-			return false;
-		uint32_t a = area_of(mm, *pfn);
-		if (!cache_admits(mm, &mm->areas[a]))
-			return false;
-		if (unlikely(!buddy_is_block(mm, a, *pfn, 0)))
-			buddy_verify(mm, *pfn, 0, caller);
-		*pfn = cache_push(mm, cpu, a, *pfn);
-		return *pfn == MM_PFN_NONE;
-	}
-	if (order != MM_ORDER_AREA || cpu->hot_area != MM_PFN_NONE || !mm->hot_open)
+	if (unlikely(!mm->hot_open))
 		return false;
-	buddy_verify(mm, *pfn, order, caller);
-	mm->areas[area_of(mm, *pfn)].kind = AREA_CACHED;
-	cpu->hot_area = *pfn;
+	if (likely(order == 0)) {
+		if (unlikely(!buddy_holds(mm, pfn)))
+			return false;
+		uint32_t a = area_of(mm, pfn);
+		if (unlikely(!buddy_is_block(mm, a, pfn, 0)))
+			buddy_verify(mm, pfn, 0, caller);
+		if (unlikely(cache_free(mm, cpu, a, pfn))) {
+			mm_lock(mm);
+			cache_flush(mm, cpu);
+			mm_unlock(mm);
+		}
+		return true;
+	}
+	if (order != MM_ORDER_AREA || cpu->hot_area != MM_PFN_NONE)
+		return false;
+	buddy_verify(mm, pfn, order, caller);
+	mm->areas[area_of(mm, pfn)].kind = AREA_CACHED;
+	cpu->hot_area = pfn;
 	return true;
 }
 
@@ -269,7 +284,7 @@ static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const vo
 			contents_fill(pfn, 1ull << order);
 		}
 	}
-	if (likely(state == CLASS_DIRTY) && free_to_cache(mm, &pfn, order, caller))
+	if (likely(state == CLASS_DIRTY) && free_to_cache(mm, pfn, order, caller))
 		return;
 	if (order >= MM_ORDER_AREA)
 		mm_lock_timed(mm);
@@ -297,8 +312,11 @@ static size_t take_bulk(struct mm *mm, unsigned order, unsigned want, size_t cou
 	const struct preference *p = zero ? &prefer_zero : &prefer_any;
 
 	/* The areas in use first, many frames at a time; all else one by one, which breaks the next area. */
-	if (order == 0 && index_has(mm, p->unreported[0], SLOTS_PART))
-		return buddy_take_frames(mm, p->unreported[0], (want & MM_BELOW_4G) != 0, count, pfns);
+	if (order == 0 && index_has(mm, p->unreported[0], SLOTS_PART)) {
+		uint32_t a = index_find_part(mm, p->unreported[0], 0, (want & MM_BELOW_4G) != 0);
+		if (a != AREA_NONE)
+			return buddy_take_frames(mm, a, p->unreported[0], count, pfns);
+	}
 	*pfns = take(mm, order, want);
 	if (*pfns == MM_PFN_NONE)
 		*pfns = take_back(mm, order, want);

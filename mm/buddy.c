@@ -236,12 +236,8 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 	return area_pfn(mm, first);
 }
 
-size_t buddy_take_frames(struct mm *mm, unsigned cls, bool low_only, size_t count, pfn_t *pfns)
+size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, pfn_t *pfns)
 {
-	uint32_t a = index_find_part(mm, cls, 0, low_only);
-
-	if (a == AREA_NONE)
-		return 0;
 	struct area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 	size_t n = 0;
@@ -304,6 +300,12 @@ void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
 		at += n;
 		count -= n;
 	}
+	index_area(mm, a);
+}
+
+void buddy_give_mask(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned state)
+{
+	word_give(mm, &mm->areas[a], &mm->bits[a], w, mask, bit_count(mask), state);
 	index_area(mm, a);
 }
 

@@ -30,9 +30,9 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 /* Takes the best fit of area a, which is mapped and has a run of the class for an order below 9. */
 pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how);
 
-/* Takes as many as count frames of the class from the area of the best fit, one block of order 0 each, and stores their pfns.
- * Returns how many, at least 1; 0: the class has none within an area. */
-size_t buddy_take_frames(struct mm *mm, unsigned cls, bool low_only, size_t count, pfn_t *pfns);
+/* Takes as many as count frames of the class from area a, which has one, a block of order 0 each, the lowest first, and
+ * stores their pfns. Returns how many, at least 1. */
+size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, pfn_t *pfns);
 
 /* Takes exactly these frames, all free and in one area, as allocated blocks of order 0. */
 void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count);
@@ -42,6 +42,9 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state);
 
 /* Gives count frames back that are part of taken blocks of order 0 to 8 and lie in one area. */
 void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state);
+
+/* Gives the frames of mask in word w of area a back, all of them allocated blocks of order 0. */
+void buddy_give_mask(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned state);
 
 /* Lets go of cursors that keep a wholly free area from being one. */
 void buddy_cursor_release(struct mm *mm);

@@ -1,15 +1,54 @@
-/* The one slow path of the per-CPU cache; see cache.h. */
+/* Between the per-CPU caches and the buddy; see cache.h. The lock is held in all of it. */
 #include "mm/cache.h"
 
 #include "lib/assert.h"
+
+void cache_flush(struct mm *mm, struct mm_cpu *cpu)
+{
+	for (unsigned i = 0; i < cpu->late_count;) {
+		const pfn_t word = cpu->late[i] / 64;
+		const uint32_t a = area_of(mm, cpu->late[i]);
+		uint64_t mask = 0;
+		for (; i < cpu->late_count && cpu->late[i] / 64 == word; i++) {
+			mask |= BIT(cpu->late[i] % 64);
+			mm->bits[a].cached[cpu->late[i] % AREA_FRAMES] = 0;
+		}
+		buddy_give_mask(mm, a, (unsigned)(word % AREA_WORDS), mask, CLASS_DIRTY);
+	}
+	cpu->late_count = 0;
+}
+
+void cache_fill(struct mm *mm, struct mm_cpu *cpu)
+{
+	const uint32_t a = mm->cursor[0];
+
+	if (a == AREA_NONE || mm->cursor_class[0] != CLASS_DIRTY || fit_of(mm->areas[a].fit, CLASS_DIRTY) == 0)
+		return;
+	ASSERT(cpu->next_at == cpu->next_end);
+	cpu->next_at = 0;
+	cpu->next_end = (uint32_t)buddy_take_frames(mm, a, CLASS_DIRTY, NEXT_FRAMES, cpu->next);
+	for (unsigned i = 0; i < cpu->next_end; i++)
+		cache_mark(mm, a, cpu->next[i]);
+}
+
+bool cache_unpark(struct mm *mm, struct mm_cpu *cpu)
+{
+	bool any = cpu->late_count != 0 || cpu->next_at != cpu->next_end;
+
+	cache_flush(mm, cpu);
+	while (cpu->next_at != cpu->next_end)
+		buddy_give(mm, cache_next(mm, cpu), 0, GIVE_AS_WAS);
+	return any;
+}
 
 bool cache_drain(struct mm *mm, struct mm_cpu *cpu)
 {
 	bool any = cpu->hot_count != 0 || cpu->hot_area != MM_PFN_NONE;
 
 	ASSERT(mm_port_lock_held(&mm->lock));
+	any |= cache_unpark(mm, cpu);
 	while (cpu->hot_count != 0)
-		buddy_give(mm, cache_pop(mm, cpu), 0, CLASS_DIRTY);
+		buddy_give(mm, cache_hot(mm, cpu), 0, CLASS_DIRTY);
 	if (cpu->hot_area != MM_PFN_NONE) {
 		buddy_give(mm, cpu->hot_area, MM_ORDER_AREA, CLASS_DIRTY);
 		cpu->hot_area = MM_PFN_NONE;

@@ -1,11 +1,16 @@
-/* What a CPU keeps for itself: the frames it freed last, still in its cache, and one block of 2 MiB.
+/* What a CPU keeps for itself, so that most calls for a frame need no lock:
+ *
+ *   hot       the frames it freed last, still in its data cache: allocated again first
+ *   late      other freed frames, given to the buddy a dozen at a time
+ *   next      dirty frames, taken from the buddy a dozen at a time, allocated next
+ *   hot_area  one block of 2 MiB
  *
  * A plain stack of the last freed frames ruins packing: it hands out frames of areas that are nearly free, which then
- * never become whole. So only frames are admitted whose area is nearly full (HOT_AREA_FREE), or is the one that serves order 0
- * anyway (a cursor), and nothing while memory is short. A cached frame stays allocated as far as the buddy knows; a
- * byte of its own marks it, so that a second free is caught.
+ * never become whole. So only frames are hot whose area is nearly full (HOT_AREA_FREE), or is the one that serves order 0
+ * anyway (a cursor). What is kept here stays allocated as far as the buddy knows; a byte for each frame marks it, so
+ * that a second free is caught. While memory is short nothing is kept.
  *
- * No locks: all of it belongs to the CPU that runs (see mm_port_cpu). cache_drain takes frames to the buddy and wants
+ * No locks: all of it belongs to the CPU that runs (see mm_port_cpu). What moves frames from or to the buddy wants
  * mm->lock.
  */
 #pragma once
@@ -19,40 +24,68 @@ static inline struct mm_cpu *this_cpu(struct mm *mm)
 	return &mm->cpu[mm_port_cpu()];
 }
 
-static inline pfn_t cache_pop(struct mm *mm, struct mm_cpu *cpu)
+static inline uint64_t cache_frames(const struct mm_cpu *cpu)
+{
+	return cpu->hot_count + cpu->late_count + (cpu->next_end - cpu->next_at);
+}
+
+static inline void cache_mark(struct mm *mm, uint32_t a, pfn_t pfn)
+{
+	mm->areas[a].may_cache = 1;
+	mm->bits[a].cached[pfn % AREA_FRAMES] = 1;
+}
+
+static inline void cache_unmark(struct mm *mm, pfn_t pfn)
+{
+	mm->bits[area_of(mm, pfn)].cached[pfn % AREA_FRAMES] = 0;
+}
+
+/* The frame freed last of those that are hot; there must be one. Its zero and reported bits are out of date. */
+static inline pfn_t cache_hot(struct mm *mm, struct mm_cpu *cpu)
 {
 	cpu->hot_count--;
-	cpu->hot_next = (cpu->hot_next - 1) % HOT_FRAMES;
-	pfn_t pfn = cpu->hot[cpu->hot_next];
-	mm->bits[area_of(mm, pfn)].cached[pfn % AREA_FRAMES] = 0;
+	cpu->hot_at = (cpu->hot_at - 1) % HOT_FRAMES;
+	pfn_t pfn = cpu->hot[cpu->hot_at];
+	cache_unmark(mm, pfn);
 	return pfn;
 }
 
-/* Whether a frame of this area may be cached; the frame must be within managed memory. */
-static inline bool cache_admits(const struct mm *mm, const struct area *area)
+/* The next of the frames taken ahead; there must be one. */
+static inline pfn_t cache_next(struct mm *mm, struct mm_cpu *cpu)
 {
-	return (area->free <= HOT_AREA_FREE || (area->flags & AREA_CURSORS) != 0) && area->kind == AREA_MAPPED &&
-	       mm->hot_open;
+	pfn_t pfn = cpu->next[cpu->next_at++];
+	cache_unmark(mm, pfn);
+	return pfn;
 }
 
-/* Caches a verified allocated block of order 0, which lies in area a. Returns the frame that had to make room for it, or MM_PFN_NONE: it is
- * the caller's to give to the buddy. */
-static inline pfn_t cache_push(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn_t pfn)
+/* Keeps a verified block of order 0, which lies in area a. Returns whether cache_flush is due. */
+static inline bool cache_free(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn_t pfn)
 {
-	pfn_t oldest = MM_PFN_NONE;
+	const struct area *area = &mm->areas[a];
 
-	if (unlikely(cpu->hot_count == HOT_FRAMES)) {
-		oldest = cpu->hot[cpu->hot_next];
-		mm->bits[area_of(mm, oldest)].cached[oldest % AREA_FRAMES] = 0;
-	} else {
-		cpu->hot_count++;
+	cache_mark(mm, a, pfn);
+	if (area->free <= HOT_AREA_FREE || (area->flags & AREA_CURSORS) != 0) {
+		pfn_t oldest = cpu->hot[cpu->hot_at];
+		cpu->hot[cpu->hot_at] = pfn;
+		cpu->hot_at = (cpu->hot_at + 1) % HOT_FRAMES;
+		if (likely(cpu->hot_count < HOT_FRAMES)) {
+			cpu->hot_count++;
+			return false;
+		}
+		pfn = oldest;
 	}
-	mm->areas[a].may_cache = 1;
-	mm->bits[a].cached[pfn % AREA_FRAMES] = 1;
-	cpu->hot[cpu->hot_next] = pfn;
-	cpu->hot_next = (cpu->hot_next + 1) % HOT_FRAMES;
-	return oldest;
+	cpu->late[cpu->late_count++] = pfn;
+	return cpu->late_count == LATE_FRAMES;
 }
 
-/* Gives all that this CPU caches to the buddy. Returns whether there was anything. */
+/* Gives the late frames to the buddy, those of a word at once. */
+void cache_flush(struct mm *mm, struct mm_cpu *cpu);
+
+/* Takes frames ahead from the area that serves order 0 and dirty ones, if it has more. */
+void cache_fill(struct mm *mm, struct mm_cpu *cpu);
+
+/* Gives the late and the next frames back, which might spare a whole area. Returns whether there were any. */
+bool cache_unpark(struct mm *mm, struct mm_cpu *cpu);
+
+/* Gives all that this CPU keeps to the buddy. Returns whether there was anything. */
 bool cache_drain(struct mm *mm, struct mm_cpu *cpu);

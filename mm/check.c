@@ -209,7 +209,7 @@ static bool check_all(struct mm *mm)
 		if (!check_gib(mm, g))
 			return false;
 	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
-		cached += mm->cpu[i].hot_count + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+		cached += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	EXPECT(s.managed == mm->managed && s.free == mm->free && s.zero == mm->zero && s.reported == mm->reported &&
 		       s.reported_zero == mm->reported_zero && s.isolated == mm->isolated && s.cached == cached,
 	       "totals are %llu managed %llu free %llu zero %llu reported %llu isolated %llu cached, "

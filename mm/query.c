@@ -59,7 +59,7 @@ static uint64_t cached_frames(const struct mm *mm)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
-		n += mm->cpu[i].hot_count + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+		n += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	return n;
 }
 
@@ -157,7 +157,7 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 		mm_unlock(mm);
 	}
 	for (unsigned i = 0; i < MM_CPUS_MAX; i++) {
-		rows[0].free_blocks += mm->cpu[i].hot_count;
+		rows[0].free_blocks += cache_frames(&mm->cpu[i]);
 		rows[MM_ORDER_AREA].free_blocks += mm->cpu[i].hot_area != MM_PFN_NONE ? 1 : 0;
 	}
 }

@@ -112,20 +112,27 @@ struct gib {
 	uint8_t fit[CLASS_COUNT];			    /* (L) largest run of whole as listed in mm, 0 none */
 };
 
-#define HOT_FRAMES 16u
+#define HOT_FRAMES  16u
+#define LATE_FRAMES 16u
+#define NEXT_FRAMES 16u
 
-/* What a CPU keeps for itself. */
+/* What a CPU keeps for itself, see cache.h. */
 struct mm_cpu {
-	uint32_t hot_count; /* (P) frames in the ring */
-	uint32_t hot_next;  /* (P) where the next one goes; the newest is at hot_next - 1 */
-	pfn_t hot[HOT_FRAMES];
-	pfn_t hot_area; /* (P) an allocated order-9 block, or MM_PFN_NONE */
+	uint32_t hot_count;	 /* (P) frames in the ring */
+	uint32_t hot_at;	 /* (P) where the next one goes; the newest is the one before */
+	uint32_t late_count;	 /* (P) */
+	uint32_t next_at;	 /* (P) the first one that is left */
+	uint32_t next_end;	 /* (P) */
+	pfn_t hot[HOT_FRAMES];	 /* (P) freed last: a ring */
+	pfn_t late[LATE_FRAMES]; /* (P) freed, to be given to the buddy together */
+	pfn_t next[NEXT_FRAMES]; /* (P) dirty ones taken from the buddy together, to be allocated next */
+	pfn_t hot_area;		 /* (P) an allocated order-9 block, or MM_PFN_NONE */
 	/* (P) This CPU's share of the counters. */
 	uint64_t alloc_calls;
 	uint64_t alloc_failed;
 	uint64_t alloc_waits; /* allocations that waited for a report's answer */
 	uint64_t free_calls;
-	uint64_t hot_hits; /* allocations served from the cache */
+	uint64_t hot_hits; /* allocations served from the cache without the lock */
 	uint64_t hit_frames;
 	uint64_t miss_frames;
 	uint64_t wasted_frames;

@@ -46,7 +46,8 @@ static uint64_t reported_dirty_frames(const struct mm *mm)
 	return mm->reported - mm->reported_zero;
 }
 
-/* How many frames to zero next, 0 for none; *reported: from reported memory as well. */
+/* How many frames to zero next, 0 for none; *reported: from reported memory as well. What this CPU's cache still holds
+ * when all else is zero has gone cold. */
 static uint64_t wanted(struct mm *mm, bool *reported)
 {
 	struct zero_engine *e = &mm->zero_engine;
@@ -57,6 +58,7 @@ static uint64_t wanted(struct mm *mm, bool *reported)
 		return 0;
 	if (e->now) {
 		*reported = true;
+		cache_drain(mm, this_cpu(mm));
 		uint64_t all = dirty_frames(mm) + reported_dirty_frames(mm);
 		if (all == 0)
 			e->now = false;
@@ -70,7 +72,7 @@ static uint64_t wanted(struct mm *mm, bool *reported)
 		e->filling = true;
 	if (!e->filling)
 		return 0;
-	if (dirty_frames(mm) != 0)
+	if (dirty_frames(mm) != 0 || cache_drain(mm, this_cpu(mm)))
 		return high - stock;
 	if (stock < low && reported_dirty_frames(mm) != 0) {
 		*reported = true;

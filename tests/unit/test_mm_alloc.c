@@ -210,7 +210,7 @@ TEST(mm_alloc, a_hot_frame_comes_back_first)
 
 	fixture_quiet();
 	mm = fixture_mm(512, MM_FRESH_DIRTY);
-	CHECK_EQ(mm_take_range(mm, fixture_base(), 500), 0);
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 505), 0);
 	for (size_t i = 0; i < ARRAY_LEN(pfns); i++)
 		pfns[i] = fixture_base() + 100 + 50 * i;
 	for (size_t i = 0; i < ARRAY_LEN(pfns); i++) {

@@ -34,19 +34,26 @@ TEST(thread, ready_threads_run_in_order)
 	CHECK_STR(order, "ab");
 }
 
+static uint64_t first_ns;
+
+/* Until a given time, not for a given time: a busy host may take long between the starts of two threads. */
 static void sleep_and_step(void *letter)
 {
-	thread_sleep_ns((uint64_t)(*(const char *)letter - 'a' + 1) * 5 * MS);
+	uint64_t wake_ns = first_ns + (uint64_t)(*(const char *)letter - 'a') * 5 * MS;
+
+	while (clock_ns() < wake_ns)
+		thread_block_until(wake_ns);
 	step(letter);
 }
 
 TEST(thread, sleepers_wake_in_the_order_of_their_times)
 {
 	begin();
+	first_ns = clock_ns() + 50 * MS;
 	CHECK(thread_create("c", sleep_and_step, "c"));
 	CHECK(thread_create("a", sleep_and_step, "a"));
 	CHECK(thread_create("b", sleep_and_step, "b"));
-	thread_sleep_ns(100 * MS);
+	thread_sleep_ns(200 * MS);
 	CHECK_STR(order, "abc");
 }
 

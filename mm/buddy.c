@@ -109,7 +109,7 @@ static inline void word_give(struct mm *mm, struct area *area, struct area_bits 
 		word_ladders(area, word, w, touched);
 	} else {
 		area->pure = CLASS_MIXED;
-		area_ladders(mm, area, bits);
+		area_ladders(area, bits);
 	}
 }
 

@@ -164,6 +164,25 @@ static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 	return check_listed(mm, a);
 }
 
+/* What the lists of gibs say of themselves: whether a row is empty, and which words of it are. */
+static bool check_rows(struct mm *mm)
+{
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
+			const uint64_t *row = mm->high + (size_t)(c * SLOT_COUNT + slot) * mm->high_words;
+			uint64_t words = 0;
+			for (unsigned w = 0; w < mm->high_words; w++)
+				words |= row[w] != 0 ? BIT(w) : 0;
+			EXPECT(words == mm->high_sum[c][slot], "class %u slot %u: words %llx, not %llx", c, slot,
+			       (unsigned long long)mm->high_sum[c][slot], (unsigned long long)words);
+			EXPECT((mm->orders[1][c] >> slot & 1) == (words != 0), "class %u slot %u: above", c, slot);
+			EXPECT((mm->orders[0][c] >> slot & 1) == (mm->low[c][slot] != 0), "class %u slot %u: below", c,
+			       slot);
+		}
+	}
+	return true;
+}
+
 /* A gib's ladders against its maps, and the lists above against the gib. */
 static bool check_gib(struct mm *mm, uint32_t gi)
 {
@@ -179,7 +198,7 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 		for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
 			bool want = (SLOTS_WHOLE >> slot & 1) != 0 && g->fit[c] == slot - MM_ORDER_AREA + 1;
 			if ((SLOTS_PART >> slot & 1) != 0) {
-				unsigned part = slot < SLOT_COARSE ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
+				unsigned part = part_of_slot(slot);
 				unsigned words = 0;
 				for (unsigned w = 0; w < AREA_WORDS; w++)
 					words |= g->part[c][part][w] != 0 ? 1u << w : 0;
@@ -190,8 +209,6 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 					    : mm->low[c][slot];
 			bool listed = (row >> (gi % 64) & 1) != 0;
 			EXPECT(want == listed, "gib %u class %u slot %u: listed %d", gi, c, slot, listed);
-			if (listed)
-				EXPECT((mm->orders[high][c] >> slot & 1) != 0, "class %u slot %u: not listed", c, slot);
 		}
 	}
 	return true;
@@ -208,6 +225,8 @@ static bool check_all(struct mm *mm)
 	for (uint32_t g = 0; g < mm->gib_count; g++)
 		if (!check_gib(mm, g))
 			return false;
+	if (!check_rows(mm))
+		return false;
 	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
 		cached += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	EXPECT(s.managed == mm->managed && s.free == mm->free && s.zero == mm->zero && s.reported == mm->reported &&

@@ -53,11 +53,6 @@ static uint32_t top_first(struct mm *mm, unsigned cls, unsigned slot, bool high)
 
 /* --- areas with free runs of order 0 to 8, by gib --- */
 
-static unsigned part_of_slot(unsigned slot)
-{
-	return slot < SLOT_COARSE ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
-}
-
 static inline void part_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t a)
 {
 	struct gib *g = &mm->gibs[a / GIB_AREAS];
@@ -84,19 +79,24 @@ static inline void part_clear(struct mm *mm, unsigned cls, unsigned slot, uint32
 
 /* --- wholly free areas, orders 9 to 18, by gib --- */
 
-/* Lists what gib g has to offer, leaving out mixed runs that are no larger than the runs of one state. */
-static void gib_list(struct mm *mm, uint32_t gi)
+/* What ladders have to offer, leaving out mixed runs that are no larger than the runs of one state. */
+static void ladder_fits(const uint64_t ladder[CLASS_COUNT], unsigned fit[CLASS_COUNT])
 {
-	struct gib *g = &mm->gibs[gi];
-	unsigned fit[CLASS_COUNT];
-
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		fit[c] = ladder_fit(g->ladder[c]);
+		fit[c] = ladder_fit(ladder[c]);
 	if (fit[CLASS_ALL] <= fit[CLASS_UNREPORTED] || fit[CLASS_ALL] <= fit[CLASS_REPORTED] ||
 	    fit[CLASS_ALL] <= fit[CLASS_REPORTED_ZERO])
 		fit[CLASS_ALL] = 0;
 	if (fit[CLASS_UNREPORTED] <= fit[CLASS_DIRTY] || fit[CLASS_UNREPORTED] <= fit[CLASS_ZERO])
 		fit[CLASS_UNREPORTED] = 0;
+}
+
+static void gib_list(struct mm *mm, uint32_t gi)
+{
+	struct gib *g = &mm->gibs[gi];
+	unsigned fit[CLASS_COUNT];
+
+	ladder_fits(g->ladder, fit);
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		unsigned old = g->fit[c];
 		if (fit[c] == old)
@@ -152,13 +152,7 @@ static uint32_t fit_part(const struct area *area)
 
 	unsigned fit[CLASS_COUNT];
 	uint32_t packed = 0;
-	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		fit[c] = ladder_fit(area->ladder[c]);
-	if (fit[CLASS_ALL] <= fit[CLASS_UNREPORTED] || fit[CLASS_ALL] <= fit[CLASS_REPORTED] ||
-	    fit[CLASS_ALL] <= fit[CLASS_REPORTED_ZERO])
-		fit[CLASS_ALL] = 0;
-	if (fit[CLASS_UNREPORTED] <= fit[CLASS_DIRTY] || fit[CLASS_UNREPORTED] <= fit[CLASS_ZERO])
-		fit[CLASS_UNREPORTED] = 0;
+	ladder_fits(area->ladder, fit);
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
 		packed |= fit[c] << (FIT_BITS * c);
 	return packed;
@@ -286,9 +280,8 @@ void index_remove(struct mm *mm, uint32_t a)
 	fit_list(mm, a, 0);
 }
 
-void area_ladders(struct mm *mm, struct area *area, struct area_bits *bits)
+void area_ladders(struct area *area, const struct area_bits *bits)
 {
-	(void)mm;
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		uint64_t ladder = 0;
 		for (unsigned w = 0; w < AREA_WORDS; w++)

@@ -23,6 +23,12 @@
 #define SLOTS_PART   (SLOTS_FINE | SLOTS_COARSE)
 #define SLOTS_WHOLE  (((1u << SLOT_COARSE) - 1) & ~SLOTS_FINE)
 
+/* Where gib.part has a slot of SLOTS_PART. */
+static inline unsigned part_of_slot(unsigned slot)
+{
+	return slot < MM_ORDER_AREA ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
+}
+
 static inline unsigned fit_of(uint32_t fit, unsigned cls)
 {
 	return (fit >> (FIT_BITS * cls)) & 0xfu;
@@ -88,7 +94,7 @@ void index_gib(struct mm *mm, uint32_t g);
 void index_remove(struct mm *mm, uint32_t a);
 
 /* Recomputes all ladders of a mixed area. */
-void area_ladders(struct mm *mm, struct area *area, struct area_bits *bits);
+void area_ladders(struct area *area, const struct area_bits *bits);
 
 /* Gives a uniform free area its bitmaps and takes it out of the whole lists; index_area must follow. */
 void area_map(struct mm *mm, uint32_t a);

@@ -182,7 +182,7 @@ static void area_finish_mapped(struct mm *mm, uint32_t a)
 	area->reported = (uint16_t)reported;
 	area->pure = CLASS_MIXED;
 	area->flags = n == AREA_FRAMES ? 0 : AREA_HOLES;
-	area_ladders(mm, area, bits);
+	area_ladders(area, bits);
 	index_area(mm, a);
 }
 

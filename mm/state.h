@@ -210,11 +210,11 @@ struct mm {
 	struct area *areas;	  /* (C) */
 	struct area_bits *bits;	  /* (C) */
 	struct gib *gibs;	  /* (C) */
-	uint64_t *high;		  /* (C) [class][order][high_words]: gibs above 4 GiB */
+	uint64_t *high;		  /* (C) [class][slot][high_words]: gibs above 4 GiB */
 	uint32_t high_words;	  /* (C) */
 	uint32_t cursor[2];	  /* (L) areas that serve order-0 requests: [0] not zero, [1] zero ones; or AREA_NONE */
 	uint32_t cursor_class[2]; /* (L) the one state that they serve */
-	uint32_t orders[2][CLASS_COUNT];	    /* (L) [above 4 GiB][class]: orders with a listed run */
+	uint32_t orders[2][CLASS_COUNT];	    /* (L) [above 4 GiB][class]: slots with a listed run */
 	uint8_t low[CLASS_COUNT][SLOT_COUNT];	    /* (L) gibs below 4 GiB */
 	uint64_t high_sum[CLASS_COUNT][SLOT_COUNT]; /* (L) which words of high aren't 0 */
 

@@ -9,10 +9,10 @@
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
-#include "mm/cache.h"
 #include "mm/contents.h"
 #include "mm/marks.h"
 #include "mm/page_proc.h"
+#include "mm/pressure.h"
 #include "mm/timing.h"
 
 /* Classes in the order in which a request looks at them. */
@@ -141,26 +141,6 @@ static pfn_t take_back(struct mm *mm, unsigned order, unsigned want)
 	return pfn;
 }
 
-/* Low and high watermark of free memory. Below the low one nothing is isolated any more and caches are emptied, until
- * the high one is reached. */
-static inline void watermark_check(struct mm *mm)
-{
-	if (unlikely(mm->free < mm->watermark_low && !mm->pressure)) {
-		mm->pressure = true;
-		mm->hot_open = false;
-		mm->pressure_count++;
-		cache_drain(mm, this_cpu(mm));
-	}
-}
-
-static inline void watermark_relax(struct mm *mm)
-{
-	if (unlikely(mm->pressure && mm->free >= mm->watermark_high)) {
-		mm->pressure = false;
-		mm->hot_open = mm->hot_enabled;
-	}
-}
-
 /* What an allocation does after it has a block, without the lock. */
 static inline void deliver(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigned order, unsigned want, bool as_was)
 {
@@ -215,7 +195,7 @@ pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
 		pfn = take_back(mm, order, want);
 	else if (order == 0 && want == MM_ANY && mm->hot_open)
 		cache_fill(mm, cpu);
-	watermark_check(mm);
+	pressure_check(mm);
 	mm_unlock(mm);
 	if (unlikely(pfn == MM_PFN_NONE)) {
 		cpu->alloc_failed++;
@@ -292,7 +272,7 @@ static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const vo
 		mm_lock(mm);
 	verify(mm, pfn, order, caller);
 	buddy_give(mm, pfn, order, state);
-	watermark_relax(mm);
+	pressure_relax(mm);
 	mm_unlock(mm);
 }
 
@@ -341,7 +321,7 @@ bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, p
 			got += n;
 			more = n != 0;
 		}
-		watermark_check(mm);
+		pressure_check(mm);
 		mm_unlock(mm);
 	}
 	if (got == count) {
@@ -354,7 +334,7 @@ bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, p
 		mm_lock_timed(mm);
 		for (unsigned i = 0; i < BULK_HOLD && got != 0; i++)
 			buddy_give(mm, pfns[--got], order, GIVE_AS_WAS);
-		watermark_relax(mm);
+		pressure_relax(mm);
 		mm_unlock(mm);
 	}
 	return false;
@@ -377,7 +357,7 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 			verify(mm, pfns[i], order, caller);
 			buddy_give(mm, pfns[i], order, CLASS_DIRTY);
 		}
-		watermark_relax(mm);
+		pressure_relax(mm);
 		mm_unlock(mm);
 	}
 }

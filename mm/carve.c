@@ -3,9 +3,9 @@
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
-#include "mm/cache.h"
 #include "mm/contents.h"
 #include "mm/page_proc.h"
+#include "mm/pressure.h"
 #include "mm/timing.h"
 
 /* An area of an allocated block of order >= 9 gets bitmaps, all its frames allocated. */
@@ -121,6 +121,7 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 		pfn += n;
 	}
 	result = 0;
+	pressure_check(mm);
 out:
 	mm_unlock(mm);
 	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++)
@@ -180,3 +181,4 @@ out:
 	mm_unlock(mm);
 	return result;
 }
+	pressure_check(mm);

@@ -1,6 +1,7 @@
 /* The walk that all page processors share; see page_proc.h. */
 #include "mm/page_proc.h"
 
+#include "mm/pressure.h"
 #include "mm/timing.h"
 
 uint64_t page_proc_fill(struct mm *mm, const struct page_proc *proc, struct page_batch *batch, unsigned max_blocks,
@@ -34,6 +35,7 @@ void page_proc_put(struct mm *mm, struct page_batch *batch, unsigned state)
 			struct mm_block block = batch->block[--batch->count];
 			buddy_give(mm, block.pfn, block.order, state);
 		}
+		pressure_relax(mm);
 		mm_unlock(mm);
 	}
 	batch->frames = 0;

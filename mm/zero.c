@@ -16,9 +16,9 @@
 
 #include "lib/assert.h"
 #include "lib/table.h"
-#include "mm/cache.h"
 #include "mm/marks.h"
 #include "mm/page_proc.h"
+#include "mm/pressure.h"
 #include "mm/timing.h"
 
 static uint64_t batch_frames = 64;
@@ -134,6 +134,7 @@ static void batch_put(struct mm *mm)
 	batch->frames = 0;
 	e->batch_state = ZERO_BATCH_NONE;
 	e->abort = false;
+	pressure_relax(mm);
 }
 
 static bool zero_holds(struct mm *mm, unsigned order, bool low_only)

@@ -54,6 +54,37 @@ TEST(mm_pressure, below_the_low_watermark_nothing_is_isolated_until_the_high_one
 	CHECK_MM(mm);
 }
 
+/* Memory that is short only because most of it is with the host isn't short any more when it is back, and nobody frees
+ * anything on an idle machine. */
+TEST(mm_pressure, ends_when_a_batch_comes_back)
+{
+	pfn_t *pfns;
+	struct mm *mm = short_of_memory(FRAMES / 2, &pfns);
+	struct fake_sink *fake = fake_sink(FRAMES, 64, 1);
+	uint64_t wake;
+
+	fake->answer = FAKE_SILENT;
+	fixture_knob("zero.high_pct", 0);
+	fixture_knob("report.batch", FRAMES);
+	fixture_knob("report.reserve_pct", 1);
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	(void)report_step(mm);
+	CHECK(mm->isolated > FRAMES / 4);
+	CHECK(mm->free >= mm->watermark_low);
+	while (mm->free >= mm->watermark_low)
+		CHECK(mm_alloc(mm, 0, MM_ZERO_COLD) != MM_PFN_NONE);
+	CHECK(mm->pressure);
+	fake->answer = FAKE_ACCEPT;
+	report_pause(mm);
+	(void)report_step(mm);
+	CHECK_EQ(mm->isolated, 0);
+	CHECK(!mm->pressure);
+	fixture_knob("zero.high_pct", 100);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+	CHECK_MM(mm);
+}
+
 TEST(mm_pressure, below_the_low_watermark_caches_are_empty)
 {
 	pfn_t *pfns;

@@ -283,7 +283,7 @@ void mm_free(struct mm *mm, pfn_t pfn, unsigned order)
 
 /* --- bulk --- */
 
-/* Blocks taken or given in one hold of the lock. */
+/* Blocks taken or given in one hold of the lock; of order 0 an area's worth more may be taken. */
 #define BULK_HOLD 64u
 
 static size_t take_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
@@ -292,7 +292,7 @@ static size_t take_bulk(struct mm *mm, unsigned order, unsigned want, size_t cou
 	const struct preference *p = zero ? &prefer_zero : &prefer_any;
 
 	/* The areas in use first, many frames at a time; all else one by one, which breaks the next area. */
-	if (order == 0 && index_has(mm, p->unreported[0], SLOTS_PART)) {
+	if (order == 0) {
 		uint32_t a = index_find_part(mm, p->unreported[0], 0, (want & MM_BELOW_4G) != 0);
 		if (a != AREA_NONE)
 			return buddy_take_frames(mm, a, p->unreported[0], count, pfns);
@@ -316,8 +316,9 @@ bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, p
 		more = false;
 	while (more && got < count) {
 		mm_lock_timed(mm);
-		for (unsigned i = 0; i < BULK_HOLD && more && got < count; i++) {
+		for (size_t held = 0; held < BULK_HOLD && more && got < count;) {
 			size_t n = take_bulk(mm, order, want, count - got, pfns + got);
+			held += n;
 			got += n;
 			more = n != 0;
 		}

@@ -110,7 +110,8 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 	for (pfn_t pfn = start; pfn < end;) {
 		unsigned at = pfn % AREA_FRAMES;
 		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
-		if (!all_free(mm, area_of(mm, pfn), at, n))
+		/* Both ends are in gibs of ours, what lies between need not be. */
+		if (!buddy_holds(mm, pfn) || !all_free(mm, area_of(mm, pfn), at, n))
 			goto out;
 		pfn += n;
 	}

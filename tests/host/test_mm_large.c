@@ -141,6 +141,32 @@ TEST(mm_large, bulk_below_4_gib_is_all_or_nothing)
 	CHECK_MM(mm);
 }
 
+TEST(mm_large, bulk_below_4_gib_breaks_an_area_where_there_are_parts_above)
+{
+	struct mm *mm = fixture_mm_at(around_4g, 1);
+	pfn_t *pfns = fixture_bytes(16 * sizeof *pfns);
+
+	CHECK(mm_alloc(mm, 0, MM_ANY) >= MM_PFN_4G);
+	CHECK(mm_alloc_bulk(mm, 0, MM_ANY | MM_BELOW_4G, 16, pfns));
+	for (size_t i = 0; i < 16; i++)
+		CHECK(pfns[i] < MM_PFN_4G);
+	CHECK_MM(mm);
+}
+
+TEST(mm_large, a_range_across_a_gib_that_is_not_ours_is_not_taken)
+{
+	static const struct mm_range ranges[] = {
+		{2 * GIB_PFNS - 512, 2 * GIB_PFNS, MM_FRESH_REPORTED},
+		{3 * GIB_PFNS, 4 * GIB_PFNS, MM_FRESH_REPORTED},
+	};
+	struct mm *mm = fixture_mm_at(ranges, ARRAY_LEN(ranges));
+
+	CHECK_EQ(mm_take_range(mm, 2 * GIB_PFNS - 1, GIB_PFNS + 2), -1);
+	CHECK_EQ(mm_take_range(mm, 2 * GIB_PFNS - 512, 512), 0);
+	CHECK_EQ(mm_take_range(mm, 3 * GIB_PFNS, 1), 0);
+	CHECK_MM(mm);
+}
+
 TEST(mm_large, a_hole_at_4_gib)
 {
 	/* as a PC has it: memory up to 2 GiB, then from 4 GiB on */

@@ -56,8 +56,8 @@ void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
 		mm_unlock(mm);
 		return;
 	}
-	/* The block is the caller's, so the lock can be dropped between areas. The head goes last: until then it still
-	 * claims the whole block, which stops nobody, since nobody else may touch it. */
+	/* The block is the caller's, so the lock can be dropped between areas. Until its turn comes an area says that it
+	 * belongs to a block whose head is gone, which stops nobody, since nobody else may touch it. */
 	const uint32_t n = 1u << (order - MM_ORDER_AREA);
 	const uint32_t step = to >= MM_ORDER_AREA ? 1u << (to - MM_ORDER_AREA) : 1;
 	for (uint32_t i = 0; i < n; i += step) {
@@ -121,8 +121,8 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 		buddy_take_exact(mm, pfn, n);
 		pfn += n;
 	}
-	result = 0;
 	pressure_check(mm);
+	result = 0;
 out:
 	mm_unlock(mm);
 	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++)
@@ -152,7 +152,8 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	unsigned at = pfn % AREA_FRAMES, w = at / 64;
 	uint64_t mask = BIT(at % 64);
 	struct area *area = &mm->areas[a];
-	if (frame_isolated(mm, a, at))
+	const bool waits = frame_isolated(mm, a, at);
+	if (waits)
 		page_proc_abort(mm);
 	while (frame_isolated(mm, a, at)) {
 		mm_unlock(mm);
@@ -163,8 +164,12 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	}
 	if (area->kind == AREA_HOLE)
 		goto out;
+	if (waits)
+		cache_drain(mm, this_cpu(mm)); /* others ran meanwhile */
 	if (all_free(mm, a, at, 1)) {
 		buddy_take_exact(mm, pfn, 1);
+	} else if (waits) {
+		goto out; /* it wasn't the caller's before, so it isn't now */
 	} else {
 		if (area->kind == AREA_MAPPED && (area->flags & AREA_HOLES) != 0 &&
 		    (mm->bits[a].isolated[w] & mask) != 0)
@@ -177,9 +182,9 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	area->flags |= AREA_HOLES;
 	mm->managed--;
 	mm->retired++;
+	pressure_check(mm);
 	result = 0;
 out:
 	mm_unlock(mm);
 	return result;
 }
-	pressure_check(mm);

@@ -425,6 +425,67 @@ TEST(mm_report, an_allocation_does_not_wait_for_ever)
 TEST(mm_report, bulk_waits_too)
 {
 	struct mm *mm = dirty_mm(9, 64);
+static void (*plain_poll)(struct report_sink *sink);
+static pfn_t got_meanwhile;
+
+static void poll_and_take(struct report_sink *sink)
+{
+	plain_poll(sink);
+	if (got_meanwhile == MM_PFN_NONE)
+		got_meanwhile = mm_alloc(sink->mm, 12, MM_ANY);
+}
+
+/* While mm_retire waits for the host, somebody else may be given the frame: then it is theirs. */
+TEST(mm_report, a_frame_in_flight_that_another_got_is_not_retired)
+{
+	struct mm *mm = dirty_mm(9, 64);
+	struct fake_sink *fake = registered(mm, 9, 64, 1);
+	struct mm_totals totals;
+
+	(void)report_step(mm);
+	CHECK_EQ(mm_frame_state(mm, fixture_base()), MM_STATE_ISOLATED);
+	plain_poll = fake->sink.poll;
+	got_meanwhile = MM_PFN_NONE;
+	fake->sink.poll = poll_and_take;
+	CHECK_EQ(mm_retire(mm, fixture_base()), -1);
+	CHECK_EQ(got_meanwhile, fixture_base());
+	mm_totals(mm, &totals);
+	CHECK_EQ(totals.managed, FRAMES);
+	mm_free(mm, got_meanwhile, 12);
+	CHECK_EQ(mm_retire(mm, fixture_base()), 0);
+	fake_used(fake, fixture_base(), FRAMES);
+	unregister(mm, fake);
+}
+
+static unsigned submit_calls;
+
+static int submit_at_once(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag)
+{
+	(void)ranges;
+	(void)count;
+	submit_calls++;
+	report_done(sink, tag, true);
+	return 0;
+}
+
+/* A sink without a device behind it: each step is one batch all the same. */
+TEST(mm_report, answers_from_within_submit_count_towards_the_batch)
+{
+	struct mm *mm = dirty_mm(9, 3);
+	struct fake_sink *fake = registered(mm, 9, 1, 2);
+
+	fake->sink.submit = submit_at_once;
+	submit_calls = 0;
+	for (unsigned steps = 1; reported(mm) < FRAMES; steps++) {
+		(void)report_step(mm);
+		CHECK(reported(mm) <= steps * 3u * 512);
+		CHECK(steps < 10);
+	}
+	CHECK(submit_calls >= 5);
+	CHECK(report_is_done(mm));
+	unregister(mm, fake);
+}
+
 	struct fake_sink *fake = registered(mm, 9, 64, 1);
 	pfn_t pfns[8];
 

@@ -398,14 +398,14 @@ void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 		const struct word *word = &bits->word[(at + i) / 64];
 		uint64_t mask = bits_low(n) << (at % 64);
 		uint64_t want = i == 0 ? BIT(at % 64) : 0;
-		if (unlikely((word->start & mask) != want || (word->free & mask) != 0)) {
-			bool head = ((bits->word[at / 64].start >> (at % 64)) & 1) != 0;
+		const uint64_t others = word->free | bits->isolated[(at + i) / 64];
+		if (unlikely((word->start & mask) != want || (others & mask) != 0)) {
+			uint64_t heads = bits->word[at / 64].start & ~bits->isolated[at / 64];
 			bad_block(mm, pfn, order, caller,
-				  head ? "free with the wrong order" : "free of a block that isn't allocated");
+				  (heads >> (at % 64) & 1) != 0 ? "free with the wrong order"
+								: "free of a block that isn't allocated");
 		}
 	}
-	if (unlikely((area->flags & AREA_HOLES) != 0 && ((bits->isolated[at / 64] >> (at % 64)) & 1) != 0))
-		bad_block(mm, pfn, order, caller, "free of memory that isn't managed");
 	/* A larger block could only start here if its second half started at the frame after ours. */
 	if (at + n < AREA_FRAMES && is_aligned(at, 2ull * n) && unlikely(is_body(bits, at + n)))
 		bad_block(mm, pfn, order, caller, "free with the wrong order");

@@ -82,6 +82,8 @@ static inline bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn, un
 		return false;
 	if (unlikely((word->start & mask) != BIT(bit) || (word->free & mask) != 0))
 		return false;
+	if (unlikely(mm->isolated != 0) && (bits->isolated[at / 64] & mask) != 0)
+		return false;
 	if (area->may_cache != 0 && bits->cached[at] != 0)
 		return false;
 	/* At an odd place of its order nothing larger can start. */

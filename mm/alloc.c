@@ -134,6 +134,7 @@ static pfn_t take_back(struct mm *mm, unsigned order, unsigned want)
 		mm_unlock(mm);
 		bool again = page_proc_wait(mm);
 		mm_lock(mm);
+		again |= page_proc_abort(mm); /* the idle loop ran meanwhile, and may have begun anew */
 		if (!again && mm->isolated != 0)
 			break;
 		pfn = take(mm, order, want);

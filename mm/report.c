@@ -145,14 +145,14 @@ static void slot_close(struct mm *mm, struct report_slot *slot, unsigned state)
 	slot->in_flight = false;
 	slot->generation++;
 	e->in_flight_frames -= slot->batch.frames;
-	if (state == CLASS_REPORTED) {
+	if (state == CLASS_REPORTED)
 		e->frames += slot->batch.frames;
+	else
+		e->errors++;
+	if (state != GIVE_AS_WAS) /* what was known to be zero isn't any more */
 		for (unsigned i = 0; i < slot->batch.count; i++)
 			this_cpu(mm)->wasted_frames +=
 				contents_zero_frames(mm, slot->batch.block[i].pfn, slot->batch.block[i].order);
-	} else {
-		e->errors++;
-	}
 	if (DEBUG && state == CLASS_DIRTY)
 		for (unsigned i = 0; i < slot->batch.count; i++)
 			contents_fill(slot->batch.block[i].pfn, 1ull << slot->batch.block[i].order);
@@ -214,13 +214,17 @@ static void look(struct mm *mm)
 			slot_close(mm, &e->slot[i], CLASS_DIRTY);
 }
 
-/* Fills a slot and hands it over. Returns whether it went out. */
-static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t max_blocks, uint64_t max_frames)
+/* Fills a slot and hands it over, and takes what it holds off what is left of the batch. Returns whether it went out. */
+static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *blocks, uint64_t *frames)
 {
 	struct report_engine *e = &mm->report_engine;
+	uint64_t capacity = e->sink->capacity < PAGE_BATCH_BLOCKS ? e->sink->capacity : PAGE_BATCH_BLOCKS;
+	uint64_t most = *blocks < capacity ? *blocks : capacity;
 
-	if (page_proc_fill(mm, &page_proc_report, &slot->batch, (unsigned)max_blocks, max_frames) == 0)
+	if (page_proc_fill(mm, &page_proc_report, &slot->batch, (unsigned)most, *frames) == 0)
 		return false;
+	*blocks -= slot->batch.count;
+	*frames -= slot->batch.frames;
 	for (unsigned i = 0; i < slot->batch.count; i++)
 		e->ranges[i] = (struct report_range){.pfn = slot->batch.block[i].pfn,
 						     .frames = 1ull << slot->batch.block[i].order};
@@ -254,14 +258,9 @@ static bool batch_submit(struct mm *mm)
 		struct report_slot *slot = &e->slot[i];
 		if (slot->in_flight)
 			continue;
-		uint64_t capacity = e->sink->capacity < PAGE_BATCH_BLOCKS ? e->sink->capacity : PAGE_BATCH_BLOCKS;
-		if (!slot_submit(mm, slot, blocks < capacity ? blocks : capacity, frames))
+		if (!slot_submit(mm, slot, &blocks, &frames))
 			break;
 		any = true;
-		if (slot->in_flight) {
-			blocks -= slot->batch.count;
-			frames -= slot->batch.frames;
-		}
 	}
 	return any;
 }

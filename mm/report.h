@@ -15,8 +15,8 @@ struct report_range {
 	uint64_t frames;
 };
 
-/* A reporter. All calls come from report_step and report_poll below, or from an allocation that waits, never nested, never
- * with mm's lock held.
+/* A reporter. All calls come from report_step and report_unregister below, or from an allocation that waits, never
+ * nested, never with mm's lock held.
  *
  * capacity  how many ranges one submit may carry (what fits the ring in one chain). A sink that has gone off for good sets
  *           it to 0: it is taken out, as by report_unregister, by the next report_step that finds nothing in flight.
@@ -57,7 +57,7 @@ enum report_state {
 };
 
 /* One step of the reporting thread: polls, times out, submits. Returns when it wants to be called again at the latest, on
- * mm_port_now_ns()'s clock; UINT64_MAX: when somebody calls report_kick's hook. */
+ * mm_port_now_ns()'s clock; UINT64_MAX: when report_wake_hook is called. */
 uint64_t report_step(struct mm *mm);
 
 /* Called (if not NULL) when there may be something to report after a quiet time: wakes the reporting thread. Any context but interrupts. */

@@ -253,6 +253,7 @@ TEST(mm_report, a_silent_device_is_reset_and_the_blocks_come_back_dirty)
 	struct mm *mm = dirty_mm(9, 8);
 	struct fake_sink *fake;
 	struct report_status status;
+	struct zero_ledger ledger;
 	struct mm_totals totals;
 
 	fixture_zero_all(mm);
@@ -281,6 +282,8 @@ TEST(mm_report, a_silent_device_is_reset_and_the_blocks_come_back_dirty)
 	CHECK(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_DIRTY) > 0);
 	report_status(mm, &status);
 	CHECK_EQ(status.timeouts, 1);
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.wasted_frames, fixture_count(mm, fixture_base(), FRAMES, MM_STATE_DIRTY));
 	CHECK_MM(mm);
 	(void)report_unregister(mm, &fake->sink);
 	CHECK_MM(mm);
@@ -422,9 +425,6 @@ TEST(mm_report, an_allocation_does_not_wait_for_ever)
 	CHECK_MM(mm);
 }
 
-TEST(mm_report, bulk_waits_too)
-{
-	struct mm *mm = dirty_mm(9, 64);
 static void (*plain_poll)(struct report_sink *sink);
 static pfn_t got_meanwhile;
 
@@ -486,6 +486,9 @@ TEST(mm_report, answers_from_within_submit_count_towards_the_batch)
 	unregister(mm, fake);
 }
 
+TEST(mm_report, bulk_waits_too)
+{
+	struct mm *mm = dirty_mm(9, 64);
 	struct fake_sink *fake = registered(mm, 9, 64, 1);
 	pfn_t pfns[8];
 

@@ -24,7 +24,8 @@ void cache_fill(struct mm *mm, struct mm_cpu *cpu)
 
 	if (a == AREA_NONE || mm->cursor_class[0] != CLASS_DIRTY || fit_of(mm->areas[a].fit, CLASS_DIRTY) == 0)
 		return;
-	ASSERT(cpu->next_at == cpu->next_end);
+	if (cpu->next_at != cpu->next_end)
+		return; /* the allocation waited for a batch, and another one on this CPU was here first */
 	cpu->next_at = 0;
 	cpu->next_end = (uint32_t)buddy_take_frames(mm, a, CLASS_DIRTY, NEXT_FRAMES, cpu->next);
 	for (unsigned i = 0; i < cpu->next_end; i++)

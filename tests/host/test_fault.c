@@ -8,7 +8,7 @@
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
 
-#define FRAMES 2048u
+#define FRAMES 768u
 
 static struct fault {
 	uint64_t at;	/* this call fails */
@@ -71,7 +71,7 @@ static void exercise(void (*poll)(struct report_sink *))
 {
 	struct mm *mm;
 	struct mm_totals totals;
-	pfn_t base, pfns[8];
+	pfn_t base, pfns[7];
 
 	fixture_end();
 	host_reset();
@@ -79,7 +79,7 @@ static void exercise(void (*poll)(struct report_sink *))
 	fixture_knob_word("zero.policy", "idle");
 	fixture_knob("zero.low_pct", 20);
 	fixture_knob("zero.high_pct", 40);
-	fixture_knob("zero.batch_frames", 32);
+	fixture_knob("zero.batch_frames", 16);
 	fixture_knob("report.order", 6);
 	fixture_knob("report.batch", 4);
 	fixture_knob("report.timeout_ms", 10);
@@ -129,8 +129,8 @@ static void exercise(void (*poll)(struct report_sink *))
 	CHECK_EQ(totals.free, FRAMES);
 	for (pfn_t pfn = base; pfn < base + FRAMES; pfn++)
 		CHECK(mm_frame_state(mm, pfn) != MM_STATE_ZERO || fixture_is(pfn, 1, 0));
-	CHECK_EQ(mm_alloc(mm, 11, MM_ZERO_COLD), base);
-	CHECK(fixture_is(base, FRAMES, 0));
+	CHECK_EQ(mm_alloc(mm, 9, MM_ZERO_COLD), base);
+	CHECK(fixture_is(base, 512, 0));
 	CHECK_MM(mm);
 }
 
@@ -141,9 +141,9 @@ static void every_fault(void (*poll)(struct report_sink *))
 	do {
 		fault = (struct fault){.at = n};
 		exercise(poll);
-		n += n < 300 ? 1 : 37; /* the later ones differ little from one another */
+		n++;
 	} while (fault.struck);
-	CHECK(n > 20);
+	CHECK(n > 100);
 }
 
 TEST(fault, nth_port_call_fails_and_the_device_declines)

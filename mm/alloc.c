@@ -63,11 +63,55 @@ static pfn_t take_cursor(struct mm *mm, bool zero)
 	return MM_PFN_NONE;
 }
 
-static pfn_t take(struct mm *mm, unsigned order, unsigned want)
+typedef pfn_t take_fn(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
+
+/* The first of three classes that has something. */
+static pfn_t take_first(struct mm *mm, take_fn *from, unsigned order, const uint8_t classes[3], bool low_only)
+{
+	pfn_t pfn = MM_PFN_NONE;
+
+	for (unsigned i = 0; i < 3 && pfn == MM_PFN_NONE; i++)
+		pfn = from(mm, order, classes[i], low_only, TAKE_ALLOCATE);
+	return pfn;
+}
+
+static inline pfn_t take(struct mm *mm, unsigned order, unsigned want);
+
+/* The whole order of preference. Kept out of take, whose first look nearly always finds something. */
+static __attribute__((noinline)) pfn_t take_in_order(struct mm *mm, unsigned order, unsigned want)
+{
+	const bool low_only = (want & MM_BELOW_4G) != 0;
+	const struct preference *p = (want & ~MM_BELOW_4G) != MM_ANY ? &prefer_zero : &prefer_any;
+	const bool small = order < MM_ORDER_AREA;
+	pfn_t pfn = MM_PFN_NONE;
+
+	if (small)
+		pfn = take_first(mm, buddy_take_part, order, p->unreported, low_only);
+	else
+		buddy_cursor_release(mm);
+	if (pfn == MM_PFN_NONE && !small)
+		pfn = take_first(mm, buddy_take_whole, order, p->unreported, low_only);
+	if (pfn != MM_PFN_NONE)
+		return pfn;
+	/* Frames that this CPU keeps, or that the zeroing batch holds, may spare a whole area. */
+	if (small && cache_unpark(mm, this_cpu(mm)))
+		return take(mm, order, want);
+	if (page_proc_holds_fit(mm, order, low_only) && page_proc_abort(mm))
+		return take(mm, order, want);
+	if (!small)
+		return take_first(mm, buddy_take_whole, order, p->reported, low_only);
+	pfn = take_first(mm, buddy_take_break, order, p->unreported, low_only);
+	if (pfn == MM_PFN_NONE)
+		pfn = take_first(mm, buddy_take_part, order, p->reported, low_only);
+	if (pfn == MM_PFN_NONE)
+		pfn = take_first(mm, buddy_take_break, order, p->reported, low_only);
+	return pfn;
+}
+
+static inline pfn_t take(struct mm *mm, unsigned order, unsigned want)
 {
 	const bool low_only = (want & MM_BELOW_4G) != 0;
 	const bool zero = (want & ~MM_BELOW_4G) != MM_ANY;
-	const struct preference *p = zero ? &prefer_zero : &prefer_any;
 	pfn_t pfn;
 
 	if (likely(order < MM_ORDER_AREA)) {
@@ -76,47 +120,11 @@ static pfn_t take(struct mm *mm, unsigned order, unsigned want)
 			if (likely(pfn != MM_PFN_NONE))
 				return pfn;
 		}
-		for (unsigned i = 0; i < 3; i++) {
-			pfn = buddy_take_part(mm, order, p->unreported[i], low_only, TAKE_ALLOCATE);
-			if (likely(pfn != MM_PFN_NONE))
-				return pfn;
-		}
-		/* Frames that this CPU keeps, or that the zeroing batch holds, may spare a whole area. */
-		if (cache_unpark(mm, this_cpu(mm)))
-			return take(mm, order, want);
-		if (page_proc_holds_fit(mm, order, low_only) && page_proc_abort(mm))
-			return take(mm, order, want);
-		for (unsigned i = 0; i < 3; i++) {
-			pfn = buddy_take_break(mm, order, p->unreported[i], low_only, TAKE_ALLOCATE);
-			if (pfn != MM_PFN_NONE)
-				return pfn;
-		}
-		for (unsigned i = 0; i < 3; i++) {
-			pfn = buddy_take_part(mm, order, p->reported[i], low_only, TAKE_ALLOCATE);
-			if (pfn != MM_PFN_NONE)
-				return pfn;
-		}
-		for (unsigned i = 0; i < 3; i++) {
-			pfn = buddy_take_break(mm, order, p->reported[i], low_only, TAKE_ALLOCATE);
-			if (pfn != MM_PFN_NONE)
-				return pfn;
-		}
-		return MM_PFN_NONE;
-	}
-	buddy_cursor_release(mm);
-	for (unsigned i = 0; i < 3; i++) {
-		pfn = buddy_take_whole(mm, order, p->unreported[i], low_only, TAKE_ALLOCATE);
-		if (pfn != MM_PFN_NONE)
+		pfn = buddy_take_part(mm, order, zero ? CLASS_ZERO : CLASS_DIRTY, low_only, TAKE_ALLOCATE);
+		if (likely(pfn != MM_PFN_NONE))
 			return pfn;
 	}
-	if (page_proc_holds_fit(mm, order, low_only) && page_proc_abort(mm))
-		return take(mm, order, want);
-	for (unsigned i = 0; i < 3; i++) {
-		pfn = buddy_take_whole(mm, order, p->reported[i], low_only, TAKE_ALLOCATE);
-		if (pfn != MM_PFN_NONE)
-			return pfn;
-	}
-	return MM_PFN_NONE;
+	return take_in_order(mm, order, want);
 }
 
 /* Gets what can be got back for a request that found nothing. The lock is held, and dropped while waiting. */

@@ -59,15 +59,24 @@ static void word_ladders(struct area *area, const struct word *word, unsigned w,
 	}
 }
 
+/* What every call does to a word is inlined by order, as the compiler finds it too large; what only mixed areas need isn't. */
+#define WORD_INLINE static inline __attribute__((always_inline))
+#define WORD_RARE   static __attribute__((noinline))
+
+WORD_RARE void word_take_mixed(struct mm *mm, struct area *area, const struct word *word, unsigned w, uint64_t mask)
+{
+	word_ladders(area, word, w, count_mixed(mm, area, word, mask, -1));
+}
+
 /* Frames of one word stop being free. The indexes are the caller's to bring up to date. */
-static inline void word_take(struct mm *mm, struct area *area, struct word *word, unsigned w, uint64_t mask, unsigned n)
+WORD_INLINE void word_take(struct mm *mm, struct area *area, struct word *word, unsigned w, uint64_t mask, unsigned n)
 {
 	word->free &= ~mask;
 	if (likely(area->pure != CLASS_MIXED)) {
 		count_state(mm, area, area->pure, -(int)n);
 		area->ladder[area->pure] = ladder_set(area->ladder[area->pure], w, run_fit(word->free));
 	} else {
-		word_ladders(area, word, w, count_mixed(mm, area, word, mask, -1));
+		word_take_mixed(mm, area, word, w, mask);
 	}
 }
 
@@ -81,9 +90,21 @@ static unsigned mask_state(const struct word *word, uint64_t mask)
 	return (zero != 0 ? 1u : 0u) | (reported != 0 ? 2u : 0u);
 }
 
+WORD_RARE void word_give_mixed(struct mm *mm, struct area *area, struct area_bits *bits, unsigned w, uint64_t mask)
+{
+	unsigned touched = count_mixed(mm, area, &bits->word[w], mask, 1);
+
+	if (area->pure == CLASS_MIXED) {
+		word_ladders(area, &bits->word[w], w, touched);
+	} else {
+		area->pure = CLASS_MIXED;
+		area_ladders(area, bits);
+	}
+}
+
 /* Frames of one word, taken before, are free again. */
-static inline void word_give(struct mm *mm, struct area *area, struct area_bits *bits, unsigned w, uint64_t mask,
-			     unsigned n, unsigned state)
+WORD_INLINE void word_give(struct mm *mm, struct area *area, struct area_bits *bits, unsigned w, uint64_t mask,
+			   unsigned n, unsigned state)
 {
 	struct word *word = &bits->word[w];
 
@@ -104,13 +125,7 @@ static inline void word_give(struct mm *mm, struct area *area, struct area_bits 
 		area->ladder[state] = ladder_set(area->ladder[state], w, run_fit(word->free));
 		return;
 	}
-	unsigned touched = count_mixed(mm, area, word, mask, 1);
-	if (area->pure == CLASS_MIXED) {
-		word_ladders(area, word, w, touched);
-	} else {
-		area->pure = CLASS_MIXED;
-		area_ladders(area, bits);
-	}
+	word_give_mixed(mm, area, bits, w, mask);
 }
 
 /* --- the areas that serve order 0 --- */
@@ -152,6 +167,24 @@ static void mark_taken(struct mm *mm, struct area_bits *bits, unsigned w, uint64
 	}
 }
 
+/* Takes order 7 or 8 from area a, which is whole words. Returns the first one. */
+static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, unsigned order, unsigned cls,
+						     enum buddy_take how)
+{
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+	unsigned w = ladder_best_words(area->ladder[cls], order);
+
+	for (unsigned i = w; i < w + (1u << (order - 6)); i++) {
+		word_take(mm, area, &bits->word[i], i, ~0ull, 64);
+		if (how == TAKE_ISOLATE || i == w)
+			mark_taken(mm, bits, i, ~0ull, 0, 64, how);
+	}
+	if (order == MM_ORDER_AREA - 1 && how == TAKE_ALLOCATE)
+		area->flags += AREA_MIB;
+	return w;
+}
+
 pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
 {
 	struct area *area = &mm->areas[a];
@@ -163,18 +196,11 @@ pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, e
 		struct word *word = &bits->word[w];
 		uint64_t fits = area->pure == cls ? word->free : word_class(word, cls);
 		bit = run_best(fits, order);
-		uint64_t mask = bits_low(1u << order) << bit;
+		uint64_t mask = run_mask(order) << bit;
 		word_take(mm, area, word, w, mask, 1u << order);
 		mark_taken(mm, bits, w, mask, bit, 1u << order, how);
 	} else {
-		w = ladder_best_words(area->ladder[cls], order);
-		for (unsigned i = 0; i < 1u << (order - 6); i++) {
-			word_take(mm, area, &bits->word[w + i], w + i, ~0ull, 64);
-			if (how == TAKE_ISOLATE || i == 0)
-				mark_taken(mm, bits, w + i, ~0ull, 0, 64, how);
-		}
-		if (order == MM_ORDER_AREA - 1 && how == TAKE_ALLOCATE)
-			area->flags += AREA_MIB;
+		w = take_words(mm, a, order, cls, how);
 	}
 	index_area(mm, a);
 	return area_pfn(mm, a) + w * 64 + bit;
@@ -338,7 +364,7 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 		struct area_bits *bits = &mm->bits[a];
 		unsigned w = pfn % AREA_FRAMES / 64;
 		if (likely(order <= 6 && mm->isolated == 0)) {
-			uint64_t mask = bits_low(1u << order) << (pfn % 64);
+			uint64_t mask = run_mask(order) << (pfn % 64);
 			word_give(mm, &mm->areas[a], bits, w, mask, 1u << order, state);
 			index_area(mm, a);
 			return;

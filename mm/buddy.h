@@ -76,13 +76,13 @@ static inline bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn, un
 	const struct area_bits *bits = &mm->bits[a];
 	const unsigned at = pfn % AREA_FRAMES, bit = at % 64, n = 1u << order;
 	const struct word *word = &bits->word[at / 64];
-	const uint64_t mask = bits_low(n) << bit;
+	const uint64_t mask = run_mask(order) << bit;
 
 	if (unlikely(area->kind != AREA_MAPPED || (area->flags & AREA_HOLES) != 0 || (at & (n - 1)) != 0))
 		return false;
 	if (unlikely((word->start & mask) != BIT(bit) || (word->free & mask) != 0))
 		return false;
-	if (unlikely(mm->isolated != 0) && (bits->isolated[at / 64] & mask) != 0)
+	if (n != 1 && unlikely(mm->isolated != 0) && (bits->isolated[at / 64] & mask) != 0)
 		return false;
 	if (area->may_cache != 0 && bits->cached[at] != 0)
 		return false;

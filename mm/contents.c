@@ -2,7 +2,6 @@
 #include "mm/contents.h"
 
 #include "lib/assert.h"
-#include "mm/buddy.h"
 #include "mm/cache.h"
 
 /* Between two looks at whether somebody waits. */
@@ -111,15 +110,10 @@ static void count_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
 		*(uint64_t *)ctx += frames;
 }
 
-uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned order)
+uint64_t contents_count_zero(struct mm *mm, pfn_t pfn, unsigned order)
 {
 	uint64_t n = 0;
 
-	if (order <= 6) {
-		const struct word *word = &mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64];
-		uint64_t zero = word->zero >> (pfn % 64) & bits_low(1u << order);
-		return likely(zero == 0) ? 0 : bit_count(zero);
-	}
 	for_each_run(mm, pfn, order, true, &n, count_run);
 	return n;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "mm/buddy.h"
 #include "mm/state.h"
 
 /* Zeroes the frames of an allocated block that aren't known to be zero, outside of every lock, making way for others
@@ -15,7 +16,18 @@ void contents_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_w
 void contents_store_zero(pfn_t pfn, uint64_t count);
 
 /* How many frames of a taken block were known to be zero. */
-uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned order);
+uint64_t contents_count_zero(struct mm *mm, pfn_t pfn, unsigned order);
+
+static inline uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned order)
+{
+	/* The common case: a small block without any. */
+	if (likely(order <= 6)) {
+		const struct word *word = &mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64];
+		if (likely((word->zero >> (pfn % 64) & run_mask(order)) == 0))
+			return 0;
+	}
+	return contents_count_zero(mm, pfn, order);
+}
 
 /* DEBUG: fills count frames that are about to be free and dirty, so that a use after free shows. */
 void contents_fill(pfn_t pfn, uint64_t count);

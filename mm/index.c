@@ -244,7 +244,8 @@ void index_gib(struct mm *mm, uint32_t gi)
 	gib_list(mm, gi);
 }
 
-void index_area_slow(struct mm *mm, uint32_t a)
+/* Lists what isn't a partly free area of one state. */
+static __attribute__((noinline)) void index_area_other(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];
 
@@ -255,24 +256,31 @@ void index_area_slow(struct mm *mm, uint32_t a)
 			fit_list(mm, a, fit_capped(fit_part(area)));
 		return;
 	}
-	if (likely(area->pure != CLASS_MIXED && ((area->flags & AREA_MIBS) == 0))) {
-		/* Only one class plays a part, now and before, unless the area was something else until now. */
-		const unsigned c = area->pure, fit = ladder_fit(area->ladder[c]);
-		const uint32_t old = area->fit;
-		if (likely((old & ~(0xfu << (FIT_BITS * c))) == 0)) {
-			if (old != 0)
-				part_clear(mm, c, fit_of(old, c) - 1, a);
-			if (fit != 0)
-				part_set(mm, c, fit - 1, a);
-			area->fit = fit << (FIT_BITS * c);
-			return;
-		}
-	}
 	uint32_t fit = fit_part(area);
 	if ((area->flags & AREA_MIBS) != 0)
 		fit |= FIT_COARSE;
 	if (fit != area->fit)
 		fit_list(mm, a, fit);
+}
+
+void index_area_slow(struct mm *mm, uint32_t a)
+{
+	struct area *area = &mm->areas[a];
+	const uint32_t old = area->fit;
+	const unsigned c = area->pure;
+
+	/* Where only one class plays a part, now and before, the area moves from one fine slot to another. */
+	if (likely(area->free != AREA_FRAMES && c != CLASS_MIXED && (area->flags & AREA_MIBS) == 0 &&
+		   (old & ~(0xfu << (FIT_BITS * c))) == 0)) {
+		const unsigned fit = ladder_fit(area->ladder[c]);
+		if (old != 0)
+			part_clear(mm, c, fit_of(old, c) - 1, a);
+		if (fit != 0)
+			part_set(mm, c, fit - 1, a);
+		area->fit = fit << (FIT_BITS * c);
+	} else {
+		index_area_other(mm, a);
+	}
 }
 
 void index_remove(struct mm *mm, uint32_t a)

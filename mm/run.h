@@ -30,6 +30,12 @@ static inline uint64_t run_find(uint64_t m, unsigned order)
 	return m;
 }
 
+/* 2^order set bits from position 0; order 0 to 6. */
+static inline uint64_t run_mask(unsigned order)
+{
+	return ~0ull >> (64 - (1u << order));
+}
+
 /* The fit of a word. Unrolled: this is the one computation that every change of a word pays for. */
 static inline unsigned run_fit(uint64_t m)
 {

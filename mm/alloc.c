@@ -198,7 +198,10 @@ pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
 			return pfn;
 		}
 	}
-	mm_lock(mm);
+	if (order > MM_ORDER_AREA)
+		mm_lock_timed(mm);
+	else
+		mm_lock(mm);
 	pfn = take(mm, order, want);
 	if (unlikely(pfn == MM_PFN_NONE))
 		pfn = take_back(mm, order, want);
@@ -275,7 +278,7 @@ static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const vo
 	}
 	if (likely(state == CLASS_DIRTY) && free_to_cache(mm, pfn, order, caller))
 		return;
-	if (order >= MM_ORDER_AREA)
+	if (order > MM_ORDER_AREA)
 		mm_lock_timed(mm);
 	else
 		mm_lock(mm);

@@ -243,9 +243,9 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 	if (first == AREA_NONE)
 		return MM_PFN_NONE;
 	uint32_t n = 1u << (order - MM_ORDER_AREA);
+	index_remove_run(mm, first, n);
 	for (uint32_t a = first; a < first + n; a++) {
 		struct area *area = &mm->areas[a];
-		index_remove(mm, a);
 		mm->free -= area->free;
 		mm->zero -= area->zero;
 		mm->reported -= area->reported;
@@ -353,6 +353,8 @@ static void area_give(struct mm *mm, uint32_t a, unsigned state)
 			area->pure = (uint8_t)state;
 		area->kind = AREA_FREE;
 		count_state(mm, area, area->pure, AREA_FRAMES);
+		index_area_whole(mm, a);
+		return;
 	}
 	index_area(mm, a);
 }
@@ -374,9 +376,10 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 		buddy_give_frames(mm, pfn, 1u << order, state);
 		return;
 	}
-	uint32_t first = area_of(mm, pfn);
-	for (uint32_t a = first; a < first + (1u << (order - MM_ORDER_AREA)); a++)
+	const uint32_t first = area_of(mm, pfn), n = 1u << (order - MM_ORDER_AREA);
+	for (uint32_t a = first; a < first + n; a++)
 		area_give(mm, a, state);
+	index_run(mm, first, n);
 }
 
 /* --- is this an allocated block? --- */

@@ -83,13 +83,10 @@ void contents_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_w
 	struct mm_cpu *cpu = this_cpu(mm);
 	struct zeroing z = {.hot = hot};
 
-	if (order == 0 && as_was) {
-		/* The stock's common case, without a look at the clock. */
-		const struct word *word = &mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64];
-		if (((word->zero >> (pfn % 64)) & 1) != 0) {
-			cpu->hit_frames++;
-			return;
-		}
+	/* The stock's common case, without a look at the clock. */
+	if (as_was && contents_zero_frames(mm, pfn, order) == 1ull << order) {
+		cpu->hit_frames += 1ull << order;
+		return;
 	}
 	uint64_t since = mm_port_now_ns();
 	for_each_run(mm, pfn, order, as_was, &z, zero_run);

@@ -221,7 +221,7 @@ static void index_whole(struct mm *mm, uint32_t a)
 	fit_list(mm, a, fit);
 }
 
-void index_area_init(struct mm *mm, uint32_t a)
+void index_area_whole(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];
 	struct gib *g = &mm->gibs[a / GIB_AREAS];
@@ -232,16 +232,15 @@ void index_area_init(struct mm *mm, uint32_t a)
 		g->whole[bit_first(classes)][a % GIB_AREAS / 64] |= BIT(a % 64);
 }
 
-void index_gib(struct mm *mm, uint32_t gi)
+void index_run(struct mm *mm, uint32_t first, uint32_t n)
 {
-	struct gib *g = &mm->gibs[gi];
+	struct gib *g = &mm->gibs[first / GIB_AREAS];
+	const unsigned from = first % GIB_AREAS / 64, to = (first + n - 1) % GIB_AREAS / 64;
 
-	for (unsigned c = 0; c < CLASS_COUNT; c++) {
-		g->ladder[c] = 0;
-		for (unsigned w = 0; w < AREA_WORDS; w++)
-			g->ladder[c] |= BIT(8 * run_fit(g->whole[c][w]) + w);
-	}
-	gib_list(mm, gi);
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		for (unsigned w = from; w <= to; w++)
+			g->ladder[c] = ladder_set(g->ladder[c], w, run_fit(g->whole[c][w]));
+	gib_list(mm, first / GIB_AREAS);
 }
 
 /* Lists what isn't a partly free area of one state. */
@@ -281,6 +280,23 @@ void index_area_slow(struct mm *mm, uint32_t a)
 	} else {
 		index_area_other(mm, a);
 	}
+}
+
+void index_remove_run(struct mm *mm, uint32_t first, uint32_t n)
+{
+	struct gib *g = &mm->gibs[first / GIB_AREAS];
+
+	for (uint32_t a = first; a < first + n; a++) {
+		/* What a mix lists for smaller orders; the whole maps are cleared a word at a time. */
+		fit_list(mm, a, mm->areas[a].fit & ~(FIT_COARSE | (FIT_WHOLE(0) - 1)));
+		mm->areas[a].fit = 0;
+	}
+	for (uint32_t a = first; a < first + n; a += 64) {
+		uint64_t mask = bits_low(n) << (a % 64);
+		for (unsigned c = 0; c < CLASS_COUNT; c++)
+			g->whole[c][a % GIB_AREAS / 64] &= ~mask;
+	}
+	index_run(mm, first, n);
 }
 
 void index_remove(struct mm *mm, uint32_t a)

@@ -85,10 +85,13 @@ static inline void index_area(struct mm *mm, uint32_t a)
 	index_area_slow(mm, a);
 }
 
-/* For mm_init, which lists areas by the thousand: index_area for an AREA_FREE, but without its gib's lists, which
- * index_gib makes once all areas of gib g are in. */
-void index_area_init(struct mm *mm, uint32_t a);
-void index_gib(struct mm *mm, uint32_t g);
+/* For many areas of a gib at once: lists an AREA_FREE in its gib's maps, but leaves the gib's own lists, which
+ * index_run makes once all n areas from first on are in. */
+void index_area_whole(struct mm *mm, uint32_t a);
+void index_run(struct mm *mm, uint32_t first, uint32_t n);
+
+/* Takes n wholly free areas from first on, a block of order >= 9, out of all indexes. */
+void index_remove_run(struct mm *mm, uint32_t first, uint32_t n);
 
 /* Takes area a, wholly free, out of all indexes. */
 void index_remove(struct mm *mm, uint32_t a);

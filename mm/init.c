@@ -197,9 +197,9 @@ static void gib_finish(struct mm *mm, uint32_t g)
 			continue;
 		area->free = AREA_FRAMES;
 		area->reported = (area->pure & 2) != 0 ? AREA_FRAMES : 0;
-		index_area_init(mm, a);
+		index_area_whole(mm, a);
 	}
-	index_gib(mm, g);
+	index_run(mm, first, GIB_AREAS);
 	for (uint32_t a = first; a < end; a++) {
 		struct area *area = &mm->areas[a];
 		if (area->kind == AREA_MAPPED)

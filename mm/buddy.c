@@ -59,7 +59,8 @@ static void word_ladders(struct area *area, const struct word *word, unsigned w,
 	}
 }
 
-/* What every call does to a word is inlined by order, as the compiler finds it too large; what only mixed areas need isn't. */
+/* What every call does to a word is inlined by order, as the compiler finds it too large; what only mixed areas need
+ * isn't. */
 #define WORD_INLINE static inline __attribute__((always_inline))
 #define WORD_RARE   static __attribute__((noinline))
 

@@ -14,8 +14,8 @@ enum buddy_take {
 	TAKE_ISOLATE,  /* a page processor works on it */
 };
 
-/* What a given block contains: one of the four states (CLASS_DIRTY to CLASS_REPORTED_ZERO), or what each frame was when it was
- * taken. */
+/* What a given block contains: one of the four states (CLASS_DIRTY to CLASS_REPORTED_ZERO), or what each frame was when
+ * it was taken. */
 #define GIVE_AS_WAS CLASS_COUNT
 
 /* Takes the best fit of a class for order 0 to 8 from the areas that are in use already. MM_PFN_NONE: none. */
@@ -68,8 +68,8 @@ static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
 	return (pfn_t)mm->gib_number[a / GIB_AREAS] * GIB_FRAMES + (pfn_t)(a % GIB_AREAS) * AREA_FRAMES;
 }
 
-/* Whether pfn, order (0 to 6), in area a of ours, surely is an allocated block: the quick yes of buddy_verify, which has the
- * reasons. Without the lock the answer holds for whoever owns the block. */
+/* Whether pfn, order (0 to 6), in area a of ours, surely is an allocated block: the quick yes of buddy_verify, which
+ * has the reasons. Without the lock the answer holds for whoever owns the block. */
 static inline bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn, unsigned order)
 {
 	const struct area *area = &mm->areas[a];

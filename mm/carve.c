@@ -15,7 +15,7 @@ static void area_map_allocated(struct mm *mm, uint32_t a)
 	struct area_bits *bits = &mm->bits[a];
 
 	if (area->pure != CLASS_MIXED) {
-		/* Otherwise the words hold what the frames were, and the rest is as it should be but for the free bits. */
+		/* Otherwise the words hold what the frames were, and only the free bits aren't as they should be. */
 		memset(bits, 0, sizeof(*bits));
 		for (unsigned w = 0; w < AREA_WORDS; w++) {
 			bits->word[w].zero = (area->pure & 1) != 0 ? ~0ull : 0;
@@ -56,8 +56,8 @@ void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
 		mm_unlock(mm);
 		return;
 	}
-	/* The block is the caller's, so the lock can be dropped between areas. Until its turn comes an area says that it
-	 * belongs to a block whose head is gone, which stops nobody, since nobody else may touch it. */
+	/* The block is the caller's, so the lock can be dropped between areas. Until its turn comes an area says that
+	 * it belongs to a block whose head is gone, which stops nobody, since nobody else may touch it. */
 	const uint32_t n = 1u << (order - MM_ORDER_AREA);
 	const uint32_t step = to >= MM_ORDER_AREA ? 1u << (to - MM_ORDER_AREA) : 1;
 	for (uint32_t i = 0; i < n; i += step) {

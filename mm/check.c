@@ -129,6 +129,8 @@ static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 		     (area->kind == AREA_MAPPED && area->free == AREA_FRAMES && (area->flags & AREA_CURSORS) == 0);
 
 	EXPECT(((area->fit & FIT_WHOLE(CLASS_ALL)) != 0) == whole, "area %u: whole or not", a);
+	for (unsigned i = 0; i < ARRAY_LEN(mm->cursor); i++)
+		EXPECT((area->flags >> i & AREA_CURSOR) == (mm->cursor[i] == a), "area %u: serves order 0 or not", a);
 	switch (area->kind) {
 	case AREA_HOLE:
 		EXPECT(area->free == 0 && area->fit == 0, "area %u: a hole with free frames", a);

@@ -1,7 +1,8 @@
 /* What taken blocks contain: zeroing what isn't known to be zero, counting what was, and the fills of DEBUG builds.
  *
  * The caller owns the block, so no lock is needed: a taken block's zero and reported bits say what its frames were
- * when it was taken (struct word). With as_was false (a block from a CPU's cache) they are out of date, and all of it counts as dirty.
+ * when it was taken (struct word). With as_was false (a block from a CPU's cache) they are out of date, and all of it
+ * counts as dirty.
  */
 #pragma once
 
@@ -32,8 +33,8 @@ static inline uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned o
 /* DEBUG: fills count frames that are about to be free and dirty, so that a use after free shows. */
 void contents_fill(pfn_t pfn, uint64_t count);
 
-/* DEBUG: panics when a frame of a block that was just taken doesn't hold what its state promises: zero, or the fill. Frames that were
- * reported are left alone. */
+/* DEBUG: panics when a frame of a block that was just taken doesn't hold what its state promises: zero, or the fill.
+ * Frames that were reported are left alone. */
 void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, bool as_was);
 
 /* DEBUG: panics unless all of the block reads as zero. */

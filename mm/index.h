@@ -1,9 +1,10 @@
 /* The indexes: which area or gib has a run of some class and order. All calls want mm->lock held.
  *
- * An area lists itself once for each class in the part map of its gib, under the largest order it has a run of there. To
- * save work it leaves out what says nothing new: a run of mixed states is listed (CLASS_UNREPORTED, CLASS_ALL) only
- * where it is larger than the runs of one state. So who looks for a mixed run looks under the states too. Areas that are wholly free
- * are listed in whole instead, in every class that they belong to, and gibs list their largest run of such areas.
+ * An area lists itself once for each class in the part map of its gib, under the largest order it has a run of there.
+ * To save work it leaves out what says nothing new: a run of mixed states is listed (CLASS_UNREPORTED, CLASS_ALL) only
+ * where it is larger than the runs of one state. So who looks for a mixed run looks under the states too. Areas that
+ * are wholly free are listed in whole instead, in every class that they belong to, and gibs list their largest run of
+ * such areas.
  *
  * area.fit is what is listed now: 4 bits for each class, 1 + the order (0 to 8) or 0; above them one bit for each class
  * in which the area is listed as whole; above them one that says that the lists are the coarse ones.

@@ -17,7 +17,7 @@ struct layout {
 	size_t gibs_at, high_at, index_at, number_at, bits_at, bytes; /* the areas come first */
 };
 
-/* What of a range can be used: not frame 0, whose number means "none" to too much code, and nothing beyond the limit. */
+/* What of a range can be used: not frame 0, whose number means "none" to much code, and nothing beyond the limit. */
 static bool clip(const struct mm_range *r, pfn_t *start, pfn_t *end)
 {
 	*start = r->start < 1 ? 1 : r->start;
@@ -25,8 +25,8 @@ static bool clip(const struct mm_range *r, pfn_t *start, pfn_t *end)
 	return *start < *end;
 }
 
-/* How many different gibs the ranges have frames in. Ranges are few and in any order: a look at the others tells for each
- * gib of a range whether it was counted before. */
+/* How many different gibs the ranges have frames in. Ranges are few and in any order: a look at the others tells for
+ * each gib of a range whether it was counted before. */
 static uint32_t count_gibs(const struct mm_range *ranges, size_t count)
 {
 	uint32_t n = 0;

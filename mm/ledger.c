@@ -2,15 +2,15 @@
  * added up and weighed.
  *
  * Saved is what the hits would have cost as misses. The price of a miss is what allocations were seen to pay for a
- * frame, or, before enough did, what everybody paid together. Spent is what the idle loop and frees took, used or not: so waste
- * shows as a loss.
+ * frame, or, before enough did, what everybody paid together. Spent is what the idle loop and frees took, used or not:
+ * so waste shows as a loss.
  */
 #include "lib/table.h"
 #include "mm/state.h"
 #include "mm/zero.h"
 
-/* So many frames zeroed by allocations make a price; a few of them might all have been touched for the first time, which
- * costs far more on memory that the host doesn't back yet. */
+/* So many frames zeroed by allocations make a price; a few of them might all have been touched for the first time,
+ * which costs far more on memory that the host doesn't back yet. */
 #define ENOUGH_FRAMES 1024u
 
 void zero_ledger(struct mm *mm, struct zero_ledger *out)

@@ -1,7 +1,8 @@
 /* The page allocator: blocks of physical memory, and what is known of their contents.
  *
- * A block is 1 << order frames of 4 KiB, aligned to its size; order 0 to MM_ORDER_MAX. Every free frame is DIRTY, ZERO, REPORTED (the
- * host below us doesn't back it, contents undefined) or REPORTED+ZERO. docs/DESIGN.md has the state diagram.
+ * A block is 1 << order frames of 4 KiB, aligned to its size; order 0 to MM_ORDER_MAX. Every free frame is DIRTY, ZERO,
+ * REPORTED (the host below us doesn't back it, contents undefined) or REPORTED+ZERO. docs/DESIGN.md has the state
+ * diagram.
  *
  * Locks    all calls take mm's own lock themselves, none is held on return; stores to the frames happen outside of
  *          it. Not to be called from an interrupt handler, nor with another spinlock held.
@@ -48,9 +49,9 @@ struct mm_range {
 struct mm;
 extern struct mm mm_system;
 
-/* How many bytes of metadata mm_init will want for these ranges: less than 2 for each frame of the gibs (1 GiB, aligned) that
- * have one in them, the last gib counted up to the last frame, and 16 KiB. Pure arithmetic, may be called before
- * anything else. 0 when there is no usable range. */
+/* How many bytes of metadata mm_init will want for these ranges: less than 2 for each frame of the gibs (1 GiB,
+ * aligned) that have one in them, the last gib counted up to the last frame, and 16 KiB. Pure arithmetic, may be called
+ * before anything else. 0 when there is no usable range. */
 size_t mm_meta_bytes(const struct mm_range *ranges, size_t count);
 
 /* Makes every frame of the ranges free, after forgetting all that was before. Frame 0 and frames from MM_PFN_LIMIT on
@@ -113,8 +114,9 @@ enum mm_state {
 enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn);
 const char *mm_state_name(enum mm_state state);
 
-/* Free blocks of each order, each frame counted in the largest aligned block of free frames that holds it; zero and reported count
- * the blocks that are so wholly. Exact at the moment of the call; walks all areas, so it isn't for hot paths. */
+/* Free blocks of each order, each frame counted in the largest aligned block of free frames that holds it; zero and
+ * reported count the blocks that are so wholly. Walks all areas, a gib in one hold of the lock, so it isn't for hot
+ * paths, and is exact when nobody else allocates or frees. */
 struct mm_buddy_row {
 	uint64_t free_blocks;
 	uint64_t zero_blocks;	  /* every frame ZERO */

@@ -1,7 +1,7 @@
-/* Page processors: take a small batch of matching free blocks away under the lock, work on it without, put it back with a new
- * state. Zeroing and reporting are two of them. This file owns the walk; what to pick, when, and the work itself are
- * the processor's. A processor is a row of the table page_proc, so that the allocator reaches those that are built in
- * without knowing one by name.
+/* Page processors: take a small batch of matching free blocks away under the lock, work on it without, put it back with
+ * a new state. Zeroing and reporting are two of them. This file owns the walk; what to pick, when, and the work itself
+ * are the processor's. A processor is a row of the table page_proc, so that the allocator reaches those that are built
+ * in without knowing one by name.
  *
  * Isolated frames are neither free nor allocated, and the bits that say what they were stay as they are.
  */
@@ -13,9 +13,10 @@
 /* pick   with the lock held: isolates one more block of at most max_frames, or says that there is none
  * holds  with the lock held: whether giving the batch back would make a run of this order that isn't there now
  * abort  with the lock held (dropped and retaken where another CPU works on the batch): gives the batch back, frames
- *        that are done in their new state, the others as they were. Returns whether anything came back. NULL: can't be aborted
- * wait   without the lock: waits a moment for what is in flight to come back, bounded. Returns whether something is, or came
- *        back: worth another try. NULL: nothing to wait for */
+ *        that are done in their new state, the others as they were. Returns whether anything came back. NULL:
+ *        can't be aborted
+ * wait   without the lock: waits a moment for what is in flight to come back, bounded. Returns whether something is,
+ *        or came back: worth another try. NULL: nothing to wait for */
 struct page_proc {
 	const char *name;
 	bool (*pick)(struct mm *mm, uint64_t max_frames, struct mm_block *block);

@@ -1,14 +1,14 @@
 /* Reports free memory to a host through whoever registered as the reporter: the page processor, and the policy.
  *
- * Life of a report: REQUESTED when there is something to report, ACTIVE after report.delay_ms, then batch after batch of at most
- * report.batch blocks until nothing is left. A batch goes out as chains of at most the sink's capacity, each in a slot
- * of its own. While a slot is in flight the device may touch its blocks, so they stay isolated: an allocation that would
- * fail for them waits (report_wait) until the device answers or its time is up. Then the sink resets the device, and once
- * that is certain the blocks come back dirty, since nobody knows what the host did with them.
+ * Life of a report: REQUESTED when there is something to report, ACTIVE after report.delay_ms, then batch after batch
+ * of at most report.batch blocks until nothing is left. A batch goes out as chains of at most the sink's capacity, each
+ * in a slot of its own. While a slot is in flight the device may touch its blocks, so they stay isolated: an allocation
+ * that would fail for them waits (report_wait) until the device answers or its time is up. Then the sink resets the
+ * device, and once that is certain the blocks come back dirty, since nobody knows what the host did with them.
  *
- * What is reported: unreported blocks of at least report.order, dirty ones first, the largest first, while more than the
- * reserve and the goal of the stock stays unreported (mm/marks.h). Blocks with zero frames are reported only as far as the stock exceeds its
- * goal, since what was known to be zero is forgotten with it.
+ * What is reported: unreported blocks of at least report.order, dirty ones first, the largest first, while more than
+ * the reserve and the goal of the stock stays unreported (mm/marks.h). Blocks with zero frames are reported only as far
+ * as the stock exceeds its goal, since what was known to be zero is forgotten with it.
  */
 #include "mm/report.h"
 
@@ -62,7 +62,7 @@ static uint64_t frames_above(uint64_t have, uint64_t keep)
 	return have > keep ? have - keep : 0;
 }
 
-/* So many frames may be reported, with and without zero ones among them. The lock is held, or a moment's error is fine. */
+/* So many frames may be reported, with and without zero ones among them. The lock is held. */
 static void budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
 {
 	bool now = mm->report_engine.now;
@@ -214,7 +214,7 @@ static void look(struct mm *mm)
 			slot_close(mm, &e->slot[i], CLASS_DIRTY);
 }
 
-/* Fills a slot and hands it over, and takes what it holds off what is left of the batch. Returns whether it went out. */
+/* Fills a slot and hands it over; what it holds goes off what is left of the batch. Returns whether it went out. */
 static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *blocks, uint64_t *frames)
 {
 	struct report_engine *e = &mm->report_engine;

@@ -18,14 +18,14 @@ struct report_range {
 /* A reporter. All calls come from report_step and report_unregister below, or from an allocation that waits, never
  * nested, never with mm's lock held.
  *
- * capacity  how many ranges one submit may carry (what fits the ring in one chain). A sink that has gone off for good sets
- *           it to 0: it is taken out, as by report_unregister, by the next report_step that finds nothing in flight.
+ * capacity  how many ranges one submit may carry (what fits the ring in one chain). A sink that has gone off for good
+ *           sets it to 0: the next report_step that finds nothing in flight takes it out, as by report_unregister.
  * in_flight_max  how many submits may be under way at once, at least 1
  * submit    starts the report of count <= capacity ranges; tag comes back through report_done. Returns 0, or -1 when it
  *           can't be done now or ever: the batch goes back unreported and counts as an error. ranges is the caller's
  *           and gone after the call.
- * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't. Called now
- *           and then with nothing in flight as well: a device may want other things.
+ * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't. Called
+ *           now and then with nothing in flight as well: a device may want other things.
  * reset     the device didn't answer within report.timeout_ms: take it back. On return (true) the device can't touch
  *           any range any more, and all that was in flight is forgotten; false: still not sure, called again later. */
 struct report_sink {
@@ -42,12 +42,12 @@ struct report_sink {
  * report_unregister. */
 int report_register(struct mm *mm, struct report_sink *sink);
 
-/* Takes the reporter out: waits for what is in flight (bounded by report.timeout_ms, then resets). Returns 0, or -1 when
- * sink isn't the one registered. */
+/* Takes the reporter out: waits for what is in flight (bounded by report.timeout_ms, then resets). Returns 0, or -1
+ * when sink isn't the one registered. */
 int report_unregister(struct mm *mm, struct report_sink *sink);
 
-/* The sink's answer to submit(tag): ok, the host dropped the ranges (or ignored them: it needn't say); not ok, they stay
- * as they were. An unknown tag is logged and ignored. */
+/* The sink's answer to submit(tag): ok, the host dropped the ranges (or ignored them: it needn't say); not ok, they
+ * stay as they were. An unknown tag is logged and ignored. */
 void report_done(struct report_sink *sink, unsigned tag, bool ok);
 
 enum report_state {
@@ -56,17 +56,20 @@ enum report_state {
 	REPORT_ACTIVE,	  /* batches are being made or are in flight */
 };
 
-/* One step of the reporting thread: polls, times out, submits. Returns when it wants to be called again at the latest, on
- * mm_port_now_ns()'s clock; UINT64_MAX: when report_wake_hook is called. */
+/* One step of the reporting thread: polls, times out, submits. Returns when it wants to be called again at the latest,
+ * on mm_port_now_ns()'s clock; UINT64_MAX: when report_wake_hook is called. */
 uint64_t report_step(struct mm *mm);
 
-/* Called (if not NULL) when there may be something to report after a quiet time: wakes the reporting thread. Any context but interrupts. */
+/* Called (if not NULL) when there may be something to report after a quiet time: wakes the reporting thread. Any
+ * context but interrupts. */
 extern void (*report_wake_hook)(struct mm *mm);
 
-/* True when nothing is in flight and there is nothing left that may be reported (or there is no reporter, or it is paused). */
+/* True when nothing is in flight and there is nothing left that may be reported (or there is no reporter, or it is
+ * paused). */
 bool report_is_done(struct mm *mm);
 
-/* Reports now: no delay, no reserve, until there is nothing left of at least report.order. Asks for it; report_step does it. */
+/* Reports now: no delay, no reserve, until there is nothing left of at least report.order. Asks for it; report_step
+ * does it. */
 void report_now(struct mm *mm);
 void report_pause(struct mm *mm);
 void report_resume(struct mm *mm);

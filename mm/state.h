@@ -39,8 +39,8 @@ enum mm_class {
 #define LOW_GIBS    4u /* of 1 GiB, below MM_PFN_4G */
 
 /* Lists of areas and gibs, by what they have to offer. Slots 0 to 18: the largest free run is of this order. Slots from
- * SLOT_COARSE on: the same for orders 0 to 8 of areas that hold an allocated block of 1 MiB; smaller requests look there last,
- * so that large blocks lie together and come free together. */
+ * SLOT_COARSE on: the same for orders 0 to 8 of areas that hold an allocated block of 1 MiB; smaller requests look
+ * there last, so that large blocks lie together and come free together. */
 #define SLOT_COARSE (MM_ORDER_MAX + 1)
 #define SLOT_COUNT  (SLOT_COARSE + MM_ORDER_AREA)
 #define PART_COUNT  (2 * MM_ORDER_AREA) /* slots for areas, fine ones before coarse ones */

@@ -1,14 +1,14 @@
 /* Zeroes free memory while a CPU has nothing better to do: the page processor, and the policy that says when.
  *
  * The stock is the free frames that are ZERO. At the low mark or below, filling starts, and goes on to the high mark;
- * the gap keeps a workload that frees and allocates the same blocks from being followed all the time. Dirty frames in areas that
- * are partly in use come first (they can't be given to the host anyway), then whole areas. Reported frames are left
- * alone but for filling up to the low mark: an idle guest doesn't make its host back what nobody asked for.
+ * the gap keeps a workload that frees and allocates the same blocks from being followed all the time. Dirty frames in
+ * areas that are partly in use come first (they can't be given to the host anyway), then whole areas. Reported frames
+ * are left alone but for filling up to the low mark: an idle guest doesn't make its host back what nobody asked for.
  *
- * A batch stays allocatable. Between frames the CPU that zeroes looks whether somebody wants it back (abort), or the CPU
- * (should_yield): then it parks the batch and returns. An allocator gives a parked batch back itself, under the lock;
- * a running one is asked for, and given back by its owner before its next frame. So batch_state says who owns batch, next and done:
- * who made it RUNNING, otherwise the lock.
+ * A batch stays allocatable. Between frames the CPU that zeroes looks whether somebody wants it back (abort), or the
+ * CPU (should_yield): then it parks the batch and returns. An allocator gives a parked batch back itself, under the
+ * lock; a running one is asked for, and given back by its owner before its next frame. So batch_state says who owns
+ * batch, next and done: who made it RUNNING, otherwise the lock.
  *
  * Cost: 64 lines of non-temporal stores a frame, one fence a batch or part of one (docs/DESIGN.md, "Zeroing").
  */

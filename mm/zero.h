@@ -31,8 +31,8 @@ enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns);
 /* True when zero_idle would return ZERO_NOTHING and no batch is held: the stock is as full as it is meant to get. */
 bool zero_is_done(struct mm *mm);
 
-/* Zeroes regardless of the marks, policy and delay until all free memory, reported memory too, is zero. It asks for that
- * only; zero_idle does it. */
+/* Zeroes regardless of the marks, policy and delay until all free memory, reported memory too, is zero. It asks for
+ * that only; zero_idle does it. */
 void zero_now(struct mm *mm);
 
 /* Stops and restarts zeroing in the idle loop. Pausing gives a held batch back. Calls don't nest. */

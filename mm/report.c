@@ -389,14 +389,16 @@ int report_unregister(struct mm *mm, struct report_sink *sink)
 
 	if (e->sink != sink)
 		return -1;
-	bool paused = e->paused;
+	bool paused = e->paused, stuck = false;
 	e->paused = true;
-	while (e->in_flight_frames != 0)
-		report_wait(mm);
+	while (e->in_flight_frames != 0 && !stuck)
+		stuck = !report_wait(mm);
+	e->paused = paused;
+	if (e->in_flight_frames != 0)
+		return -1;
 	e->sink = NULL;
 	e->state = REPORT_IDLE;
 	e->now = false;
-	e->paused = paused;
 	return 0;
 }
 

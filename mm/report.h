@@ -42,8 +42,8 @@ struct report_sink {
  * report_unregister. */
 int report_register(struct mm *mm, struct report_sink *sink);
 
-/* Takes the reporter out: waits for what is in flight (bounded by report.timeout_ms, then resets). Returns 0, or -1
- * when sink isn't the one registered. */
+/* Takes the reporter out: waits for what is in flight, for report.timeout_ms at most, then resets. Returns 0; -1 when
+ * sink isn't the one registered, or when its reset doesn't succeed: then it stays, with what it has in flight. */
 int report_unregister(struct mm *mm, struct report_sink *sink);
 
 /* The sink's answer to submit(tag): ok, the host dropped the ranges (or ignored them: it needn't say); not ok, they

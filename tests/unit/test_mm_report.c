@@ -108,6 +108,32 @@ TEST(mm_report, used_and_freed_memory_is_reported_again)
 	unregister(mm, fake);
 }
 
+TEST(mm_report, a_device_that_cant_be_reset_stays_registered)
+{
+	struct mm *mm = dirty_mm(9, 8);
+	struct fake_sink *fake = registered(mm, 9, 8, 1);
+	struct mm_totals totals;
+
+	fixture_knob("report.timeout_ms", 5);
+	fake->answer = FAKE_SILENT;
+	fake->reset_works = false;
+	report_now(mm);
+	for (int i = 0; i < 10 && !fake->submits; i++)
+		(void)report_step(mm);
+	mm_totals(mm, &totals);
+	CHECK(totals.isolated > 0);
+	test_port_pass_ns(6000000);
+	CHECK_EQ(report_unregister(mm, &fake->sink), -1);
+	CHECK(fake->resets > 0);
+	mm_totals(mm, &totals);
+	CHECK(totals.isolated > 0);
+	fake->reset_works = true;
+	test_port_pass_ns(6000000);
+	unregister(mm, fake);
+	mm_totals(mm, &totals);
+	CHECK_EQ(totals.isolated, 0);
+}
+
 TEST(mm_report, a_partly_reported_block_brings_its_rest_only)
 {
 	struct mm *mm = dirty_mm(0, 8);

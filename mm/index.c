@@ -53,28 +53,28 @@ static uint32_t top_first(struct mm *mm, unsigned cls, unsigned slot, bool high)
 
 /* --- areas with free runs of order 0 to 8, by gib --- */
 
-static inline void part_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t a)
+static inline void part_set(struct mm *mm, unsigned cls, unsigned part, uint32_t a)
 {
 	struct gib *g = &mm->gibs[a / GIB_AREAS];
-	unsigned part = part_of_slot(slot), w = a % GIB_AREAS / 64;
+	unsigned w = a % GIB_AREAS / 64;
 
 	g->part[cls][part][w] |= BIT(a % 64);
 	if (g->part_words[cls][part] == 0)
-		top_set(mm, cls, slot, a / GIB_AREAS);
+		top_set(mm, cls, slot_of_part(part), a / GIB_AREAS);
 	g->part_words[cls][part] |= (uint8_t)(1u << w);
 }
 
-static inline void part_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t a)
+static inline void part_clear(struct mm *mm, unsigned cls, unsigned part, uint32_t a)
 {
 	struct gib *g = &mm->gibs[a / GIB_AREAS];
-	unsigned part = part_of_slot(slot), w = a % GIB_AREAS / 64;
+	unsigned w = a % GIB_AREAS / 64;
 
 	g->part[cls][part][w] &= ~BIT(a % 64);
 	if (g->part[cls][part][w] != 0)
 		return;
 	g->part_words[cls][part] &= (uint8_t) ~(1u << w);
 	if (g->part_words[cls][part] == 0)
-		top_clear(mm, cls, slot, a / GIB_AREAS);
+		top_clear(mm, cls, slot_of_part(part), a / GIB_AREAS);
 }
 
 /* --- wholly free areas, orders 9 to 18, by gib --- */
@@ -167,10 +167,10 @@ static uint32_t fit_capped(uint32_t packed)
 	return packed;
 }
 
-/* The slot of a class in which a fit is listed; there must be one. */
-static inline unsigned fit_slot(uint32_t fit, unsigned cls)
+/* The part map of a class in which a fit is listed; there must be one. */
+static inline unsigned part_of_fit(uint32_t fit, unsigned cls)
 {
-	return fit_of(fit, cls) - 1 + ((fit & FIT_COARSE) != 0 ? SLOT_COARSE : 0);
+	return fit_of(fit, cls) - 1 + ((fit & FIT_COARSE) != 0 ? MM_ORDER_AREA : 0);
 }
 
 static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
@@ -186,9 +186,9 @@ static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
 		unsigned c = bit_first(diff) / FIT_BITS;
 		diff &= ~(0xfu << (FIT_BITS * c));
 		if (fit_of(old, c) != 0)
-			part_clear(mm, c, fit_slot(old, c), a);
+			part_clear(mm, c, part_of_fit(old, c), a);
 		if (fit_of(fit, c) != 0)
-			part_set(mm, c, fit_slot(fit, c), a);
+			part_set(mm, c, part_of_fit(fit, c), a);
 	}
 	if (likely(diff == 0))
 		return;

@@ -30,6 +30,11 @@ static inline unsigned part_of_slot(unsigned slot)
 	return slot < MM_ORDER_AREA ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
 }
 
+static inline unsigned slot_of_part(unsigned part)
+{
+	return part < MM_ORDER_AREA ? part : part - MM_ORDER_AREA + SLOT_COARSE;
+}
+
 static inline unsigned fit_of(uint32_t fit, unsigned cls)
 {
 	return (fit >> (FIT_BITS * cls)) & 0xfu;

@@ -20,6 +20,12 @@ bool mm_port_should_yield(void)
 	return thread_wake_due();
 }
 
+void mm_port_relax(void)
+{
+	__builtin_ia32_pause();
+	thread_yield();
+}
+
 _Noreturn void mm_port_panic(const char *fmt, ...)
 {
 	char text[200];

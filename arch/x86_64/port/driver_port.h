@@ -91,7 +91,7 @@ static inline uint64_t driver_port_now_ns(void)
 
 static inline void driver_port_relax(void)
 {
-	mm_port_relax();
+	__builtin_ia32_pause();
 }
 
 #define driver_port_log(...) mm_port_log(__VA_ARGS__) /* the kernel has one log */

@@ -10,7 +10,8 @@
  *   mm_port_should_yield()     true when a wake-up is due that the caller, an idle-time task, should make way for
  *   mm_port_cpu()              number of the CPU that runs, 0 to MM_CPUS_MAX - 1; the caller can't be moved away,
  *                              since kernel threads here switch only where they ask to
- *   mm_port_relax()            called in a bounded wait loop, without a lock: lets the machine get on
+ *   mm_port_relax()            called in a bounded wait loop, without a lock: lets the machine get on,
+ *                              other threads first: also between stretches of a long zeroing
  *   mm_port_panic, mm_port_log printf-like, without floating point; the first doesn't return
  */
 #pragma once
@@ -62,10 +63,7 @@ static inline unsigned mm_port_cpu(void)
 	return 0; /* the boot CPU is the only one that runs; per-CPU state is indexed by this everywhere */
 }
 
-static inline void mm_port_relax(void)
-{
-	__builtin_ia32_pause();
-}
+void mm_port_relax(void);
 
 _Noreturn void mm_port_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mm_port_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

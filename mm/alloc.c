@@ -234,19 +234,19 @@ static inline void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *
 		buddy_verify(mm, pfn, order, caller);
 }
 
-/* Keeps a freed block in this CPU's cache where it may go there. */
-static inline bool free_to_cache(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+/* Keeps a freed block in this CPU's cache where it may go there. Without the lock only a plain yes to whether it is a
+ * block can be trusted: a neighbour that another CPU is just taking may look like a part of it. All else is left to the
+ * locked path, mistakes included. */
+static inline bool free_to_cache(struct mm *mm, pfn_t pfn, unsigned order)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
 
-	if (unlikely(!mm->hot_open))
+	if (unlikely(!mm->hot_open || !buddy_holds(mm, pfn)))
 		return false;
+	const uint32_t a = area_of(mm, pfn);
 	if (likely(order == 0)) {
-		if (unlikely(!buddy_holds(mm, pfn)))
-			return false;
-		uint32_t a = area_of(mm, pfn);
 		if (unlikely(!buddy_is_block(mm, a, pfn, 0)))
-			buddy_verify(mm, pfn, 0, caller);
+			return false;
 		if (unlikely(cache_free(mm, cpu, a, pfn))) {
 			mm_lock(mm);
 			cache_flush(mm, cpu);
@@ -254,10 +254,11 @@ static inline bool free_to_cache(struct mm *mm, pfn_t pfn, unsigned order, const
 		}
 		return true;
 	}
-	if (order != MM_ORDER_AREA || cpu->hot_area != MM_PFN_NONE)
+	struct area *area = &mm->areas[a];
+	if (order != MM_ORDER_AREA || cpu->hot_area != MM_PFN_NONE || area->kind != AREA_HEAD || area->order != order ||
+	    pfn % AREA_FRAMES != 0)
 		return false;
-	buddy_verify(mm, pfn, order, caller);
-	mm->areas[area_of(mm, pfn)].kind = AREA_CACHED;
+	area->kind = AREA_CACHED;
 	cpu->hot_area = pfn;
 	return true;
 }
@@ -268,7 +269,9 @@ static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const vo
 
 	this_cpu(mm)->free_calls++;
 	if (DEBUG || unlikely(zero_at_free())) {
+		mm_lock(mm);
 		buddy_verify(mm, pfn, order, caller);
+		mm_unlock(mm);
 		if (zero_at_free()) {
 			pay_at_free(mm, pfn, order);
 			state = CLASS_ZERO;
@@ -276,7 +279,7 @@ static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const vo
 			contents_fill(pfn, 1ull << order);
 		}
 	}
-	if (likely(state == CLASS_DIRTY) && free_to_cache(mm, pfn, order, caller))
+	if (likely(state == CLASS_DIRTY) && free_to_cache(mm, pfn, order))
 		return;
 	if (order > MM_ORDER_AREA)
 		mm_lock_timed(mm);

@@ -42,7 +42,18 @@ uint64_t marks_low(const struct mm *mm)
 	return mm->managed * (low_pct < high_pct ? low_pct : high_pct) / 100;
 }
 
+bool marks_hold(const struct mm *mm)
+{
+	return mm->stock_hold || (mm->zero_engine.now && !mm->zero_engine.paused);
+}
+
 uint64_t marks_goal(const struct mm *mm)
 {
-	return mm->stock_hold ? mm->managed : marks_high(mm);
+	return marks_hold(mm) ? mm->managed : marks_high(mm);
+}
+
+void marks_release(struct mm *mm)
+{
+	mm->stock_hold = false;
+	mm->zero_engine.now = false;
 }

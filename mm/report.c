@@ -62,15 +62,24 @@ static uint64_t frames_above(uint64_t have, uint64_t keep)
 	return have > keep ? have - keep : 0;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* So many frames may be reported, with and without zero ones among them. The lock is held. */
 static void budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
 {
-	bool now = mm->report_engine.now;
-	uint64_t goal = now ? 0 : marks_goal(mm);
-	uint64_t reserve = now ? 0 : mm->managed * reserve_pct / 100;
+	uint64_t goal = marks_goal(mm), reserve = mm->managed * reserve_pct / 100;
+	uint64_t unreported = mm->free - mm->reported, now = marks_hold(mm) ? 0 : mm->report_engine.now_frames;
 
-	*any = frames_above(mm->free - mm->reported, goal > reserve ? goal : reserve);
-	*zero = frames_above(mm->zero, goal);
+	*any = larger(frames_above(unreported, larger(goal, reserve)), smaller(unreported, now));
+	*zero = larger(frames_above(mm->zero, goal), smaller(mm->zero, now));
 }
 
 /* The largest run of a class, at most max_frames long. */
@@ -223,6 +232,7 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 
 	if (page_proc_fill(mm, &page_proc_report, &slot->batch, (unsigned)most, *frames) == 0)
 		return false;
+	e->now_frames -= smaller(slot->batch.frames, e->now_frames);
 	*blocks -= slot->batch.count;
 	*frames -= slot->batch.frames;
 	for (unsigned i = 0; i < slot->batch.count; i++)
@@ -298,7 +308,7 @@ static uint64_t step(struct mm *mm)
 		mm_port_log("report: %s has gone off, there is no reporter", e->sink->name);
 		e->sink = NULL;
 		e->state = REPORT_IDLE;
-		e->now = false;
+		e->now_frames = 0;
 	}
 	if (e->sink == NULL)
 		return UINT64_MAX;
@@ -308,7 +318,7 @@ static uint64_t step(struct mm *mm)
 		mm_drain(mm); /* what was cached since the last look isn't hot any more, and may complete a block */
 	if (e->paused || !reportable_unlocked(mm)) {
 		e->state = REPORT_IDLE;
-		e->now = false;
+		e->now_frames = 0;
 		/* Frees don't tell us; looking now and then is cheaper for everybody. */
 		return e->paused ? UINT64_MAX : now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
 	}
@@ -316,12 +326,12 @@ static uint64_t step(struct mm *mm)
 		e->state = REPORT_REQUESTED;
 		e->next_ns = now + delay_ms * 1000000;
 	}
-	if (e->state == REPORT_REQUESTED && now < e->next_ns && !e->now)
+	if (e->state == REPORT_REQUESTED && now < e->next_ns && e->now_frames == 0)
 		return e->next_ns;
 	e->state = REPORT_ACTIVE;
 	if (!batch_submit(mm) && e->failed) {
 		e->state = REPORT_REQUESTED;
-		e->now = false;
+		e->now_frames = 0;
 		e->next_ns = now + (delay_ms > 1000 ? delay_ms : 1000) * 1000000;
 		return e->next_ns;
 	}
@@ -360,7 +370,7 @@ bool report_is_done(struct mm *mm)
 
 	if (e->sink == NULL)
 		return true;
-	if (e->in_flight_frames != 0 || e->now)
+	if (e->in_flight_frames != 0 || e->now_frames != 0)
 		return false;
 	return e->paused || e->failed || !reportable_unlocked(mm);
 }
@@ -398,13 +408,16 @@ int report_unregister(struct mm *mm, struct report_sink *sink)
 		return -1;
 	e->sink = NULL;
 	e->state = REPORT_IDLE;
-	e->now = false;
+	e->now_frames = 0;
 	return 0;
 }
 
 void report_now(struct mm *mm)
 {
-	mm->report_engine.now = true;
+	mm_lock(mm);
+	marks_release(mm);
+	mm->report_engine.now_frames = mm->free - mm->reported;
+	mm_unlock(mm);
 	mm->report_engine.failed = false;
 	if (report_wake_hook != NULL)
 		report_wake_hook(mm);

@@ -68,8 +68,9 @@ extern void (*report_wake_hook)(struct mm *mm);
  * paused). */
 bool report_is_done(struct mm *mm);
 
-/* Reports now: no delay, no reserve, until there is nothing left of at least report.order. Asks for it; report_step
- * does it. */
+/* Reports now: no delay, no reserve, no marks, until as much as is free now and not reported has gone, or there is
+ * nothing left of at least report.order. What is freed or zeroed meanwhile doesn't make it go on for ever. It ends
+ * zero_now. Asks for it; report_step does it. */
 void report_now(struct mm *mm);
 void report_pause(struct mm *mm);
 void report_resume(struct mm *mm);

@@ -182,12 +182,12 @@ struct zero_engine {
 struct report_engine {
 	struct report_sink *sink; /* (A) */
 	bool busy;		  /* (A) somebody is in here */
-	bool now;		  /* (A) */
 	bool paused;		  /* (A) */
 	bool stuck;		  /* (A) the last reset wasn't certain: nobody waits for what is in flight */
 	bool failed;		  /* the sink refused the last batch: nothing to wait for */
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */
+	uint64_t now_frames;	  /* (A) of report_now's frames so many are still to go; 0: it is not under way */
 	uint64_t in_flight_frames;
 	uint64_t frames, requests, errors, timeouts;
 	struct report_range ranges[PAGE_BATCH_BLOCKS]; /* who is busy: what submit is called with */

@@ -31,8 +31,9 @@ enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns);
 /* True when zero_idle would return ZERO_NOTHING and no batch is held: the stock is as full as it is meant to get. */
 bool zero_is_done(struct mm *mm);
 
-/* Zeroes regardless of the marks, policy and delay until all free memory, reported memory too, is zero. It asks for
- * that only; zero_idle does it. */
+/* Zeroes regardless of the marks, policy and delay until all free memory, reported memory too, is zero; nothing is
+ * reported meanwhile, and what is zero afterwards only when a mark is set or report_now is called. It asks for that
+ * only; zero_idle does it. */
 void zero_now(struct mm *mm);
 
 /* Stops and restarts zeroing in the idle loop. Pausing gives a held batch back. Calls don't nest. */

@@ -141,6 +141,10 @@ ROWS = [
     Row("zeroing-makes-way", "wait zero 60000\nzero status\nlog\n",
         {"MEM": "1G", "CMDLINE": "zero.low_pct=100 zero.high_pct=100 zero.delay_ms=0 zero.batch_frames=512",
          "BALLOON": "none"}, expect=(r"^ +[0-9]+ +[1-9][0-9]*$",), reject=(r"^ +>16 +[1-9]",)),
+    Row("zeroing-and-reporting-do-not-chase-each-other",
+        "knob report.delay_ms 0\nknob report.order 0\nzero now\nknob zero.high_pct 5\nwait idle 60000\ncheck\n"
+        "preset eager\nwait idle 60000\nreport now\nwait idle 60000\ncheck\nstats -j\n",
+        {"MEM": "128M"}, stats={"report.frames": between(1, 4 * (128 << 8)), "report.errors": exactly(0)}),
     Row("all-memory-zero", "wait zero 60000\nstats -j\n! wait zero nonsense\n",
         {"MEM": "256M", "CMDLINE": "zero.low_pct=100 zero.high_pct=100", "BALLOON": "none"},
         stats={"mm.reported_frames": exactly(0), "mm.zero_frames": at_least(200 << 8)}),

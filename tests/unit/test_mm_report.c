@@ -1,5 +1,9 @@
 /* Reporting: which blocks go to the host, in which portions, and what happens when it doesn't play along. */
 #include "mm/report.h"
+
+#include <string.h>
+
+#include "mm/state.h"
 #include "mm/zero.h"
 #include "tests/unit/fake_sink.h"
 #include "tests/unit/fixture.h"
@@ -676,5 +680,86 @@ TEST(mm_report, zeroing_and_reporting_side_by_side_lose_nothing)
 		}
 		CHECK_MM(mm);
 	}
+	unregister(mm, fake);
+}
+
+/* Zeroing and reporting in turns until both say that they are done. False: they never are. */
+static bool both_done(struct mm *mm, struct fake_sink *fake)
+{
+	for (int i = 0; i < 100000; i++) {
+		uint64_t wake;
+
+		(void)report_step(mm);
+		(void)zero_idle(mm, &wake);
+		memset(fake->dropped, 0, FRAMES); /* zeroing reported memory uses it */
+		test_port_pass_ns(1000000);
+		if (zero_is_done(mm) && report_is_done(mm)) /* in this order: zero_now may end just then */
+			return true;
+	}
+	return false;
+}
+
+TEST(mm_report, marks_set_while_all_is_zeroed_are_kept_in_the_end)
+{
+	struct mm *mm = dirty_mm(0, 64);
+	struct fake_sink *fake = registered(mm, 0, 64, 2);
+	struct mm_totals totals;
+
+	fixture_knob("report.delay_ms", 0);
+	zero_now(mm);
+	mm->stock_hold = false; /* what setting a mark does to mm_system */
+	fixture_knob("zero.low_pct", 0);
+	fixture_knob("zero.high_pct", 25);
+	CHECK(both_done(mm, fake));
+	mm_totals(mm, &totals);
+	CHECK_EQ(totals.zero, FRAMES / 4);
+	CHECK_EQ(totals.reported, FRAMES - FRAMES / 4);
+	CHECK_EQ(fake->frames, FRAMES - FRAMES / 4);
+	unregister(mm, fake);
+}
+
+TEST(mm_report, now_ends_where_zeroing_refills_at_once)
+{
+	struct mm *mm = dirty_mm(0, 64);
+	struct fake_sink *fake = registered(mm, 0, 64, 2);
+	struct mm_totals totals;
+
+	fixture_knob_word("zero.policy", "idle");
+	fixture_knob("zero.delay_ms", 0);
+	fixture_knob("zero.low_pct", 100);
+	fixture_knob("zero.high_pct", 100);
+	CHECK(both_done(mm, fake));
+	CHECK_EQ(fake->frames, 0);
+	report_now(mm);
+	CHECK(both_done(mm, fake));
+	CHECK_EQ(fake->frames, FRAMES);
+	mm_totals(mm, &totals);
+	CHECK_EQ(totals.zero, FRAMES);
+	unregister(mm, fake);
+}
+
+TEST(mm_report, now_takes_back_zero_now)
+{
+	struct mm *mm = dirty_mm(9, 8);
+	struct fake_sink *fake = registered(mm, 9, 8, 2);
+
+	zero_now(mm);
+	CHECK(both_done(mm, fake));
+	CHECK_EQ(fake->frames, 0);
+	report_now(mm);
+	CHECK(both_done(mm, fake));
+	CHECK_EQ(reported(mm), FRAMES);
+	/* what is used and freed from then on goes as if zero_now had never been */
+	CHECK_EQ(mm_alloc(mm, 12, MM_ANY), fixture_base());
+	mm_free(mm, fixture_base(), 12);
+	CHECK(both_done(mm, fake));
+	CHECK_EQ(reported(mm), FRAMES);
+	/* and the later of the two wins while they are under way, too */
+	CHECK_EQ(mm_alloc(mm, 12, MM_ANY), fixture_base());
+	mm_free(mm, fixture_base(), 12);
+	report_now(mm);
+	zero_now(mm);
+	CHECK(both_done(mm, fake));
+	CHECK_EQ(reported(mm), 0);
 	unregister(mm, fake);
 }

@@ -83,14 +83,9 @@ static __attribute__((noinline)) pfn_t take_in_order(struct mm *mm, unsigned ord
 	const bool low_only = (want & MM_BELOW_4G) != 0;
 	const struct preference *p = (want & ~MM_BELOW_4G) != MM_ANY ? &prefer_zero : &prefer_any;
 	const bool small = order < MM_ORDER_AREA;
-	pfn_t pfn = MM_PFN_NONE;
+	pfn_t pfn;
 
-	if (small)
-		pfn = take_first(mm, buddy_take_part, order, p->unreported, low_only);
-	else
-		buddy_cursor_release(mm);
-	if (pfn == MM_PFN_NONE && !small)
-		pfn = take_first(mm, buddy_take_whole, order, p->unreported, low_only);
+	pfn = take_first(mm, small ? buddy_take_part : buddy_take_whole, order, p->unreported, low_only);
 	if (pfn != MM_PFN_NONE)
 		return pfn;
 	/* Frames that this CPU keeps, or that the zeroing batch holds, may spare a whole area. */
@@ -121,10 +116,11 @@ static inline pfn_t take(struct mm *mm, unsigned order, unsigned want)
 				return pfn;
 		}
 		pfn = buddy_take_part(mm, order, zero ? CLASS_ZERO : CLASS_DIRTY, low_only, TAKE_ALLOCATE);
-		if (likely(pfn != MM_PFN_NONE))
-			return pfn;
+	} else {
+		buddy_cursor_release(mm);
+		pfn = buddy_take_whole(mm, order, zero ? CLASS_ZERO : CLASS_DIRTY, low_only, TAKE_ALLOCATE);
 	}
-	return take_in_order(mm, order, want);
+	return likely(pfn != MM_PFN_NONE) ? pfn : take_in_order(mm, order, want);
 }
 
 /* Gets what can be got back for a request that found nothing. The lock is held, and dropped while waiting. */

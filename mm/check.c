@@ -195,6 +195,7 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 		uint64_t ladder = 0;
 		for (unsigned w = 0; w < AREA_WORDS; w++)
 			ladder |= BIT(8 * run_fit(g->whole[c][w]) + w);
+		EXPECT(ladder_fit(ladder) == g->largest[c], "gib %u class %u: largest is %u", gi, c, g->largest[c]);
 		EXPECT(ladder == g->ladder[c], "gib %u class %u: ladder is %llx, not %llx", gi, c,
 		       (unsigned long long)g->ladder[c], (unsigned long long)ladder);
 		for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {

@@ -111,6 +111,11 @@ uint64_t contents_count_zero(struct mm *mm, pfn_t pfn, unsigned order)
 {
 	uint64_t n = 0;
 
+	if (order == MM_ORDER_AREA) {
+		const struct area *area = &mm->areas[area_of(mm, pfn)];
+		if (likely(area->kind != AREA_MAPPED && area->pure != CLASS_MIXED))
+			return (area->pure & 1) != 0 ? AREA_FRAMES : 0;
+	}
 	for_each_run(mm, pfn, order, true, &n, count_run);
 	return n;
 }

@@ -79,11 +79,9 @@ static inline void part_clear(struct mm *mm, unsigned cls, unsigned part, uint32
 
 /* --- wholly free areas, orders 9 to 18, by gib --- */
 
-/* What ladders have to offer, leaving out mixed runs that are no larger than the runs of one state. */
-static void ladder_fits(const uint64_t ladder[CLASS_COUNT], unsigned fit[CLASS_COUNT])
+/* Of the largest runs of each class, leaves out mixed ones that are no larger than those of one state. */
+static void leave_out_mixed(unsigned fit[CLASS_COUNT])
 {
-	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		fit[c] = ladder_fit(ladder[c]);
 	if (fit[CLASS_ALL] <= fit[CLASS_UNREPORTED] || fit[CLASS_ALL] <= fit[CLASS_REPORTED] ||
 	    fit[CLASS_ALL] <= fit[CLASS_REPORTED_ZERO])
 		fit[CLASS_ALL] = 0;
@@ -91,12 +89,24 @@ static void ladder_fits(const uint64_t ladder[CLASS_COUNT], unsigned fit[CLASS_C
 		fit[CLASS_UNREPORTED] = 0;
 }
 
-static void gib_list(struct mm *mm, uint32_t gi)
+/* Lists what gib g has to offer, after the ladders of some classes changed. Most changes leave the largest runs as they
+ * are, and then no list changes. */
+static void gib_list(struct mm *mm, uint32_t gi, uint32_t classes)
 {
 	struct gib *g = &mm->gibs[gi];
 	unsigned fit[CLASS_COUNT];
+	bool same = true;
 
-	ladder_fits(g->ladder, fit);
+	for (; classes != 0; classes &= classes - 1) {
+		unsigned c = bit_first(classes), largest = ladder_fit(g->ladder[c]);
+		same &= g->largest[c] == largest;
+		g->largest[c] = (uint8_t)largest;
+	}
+	if (likely(same))
+		return;
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		fit[c] = g->largest[c];
+	leave_out_mixed(fit);
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		unsigned old = g->fit[c];
 		if (fit[c] == old)
@@ -113,16 +123,20 @@ static void gib_list(struct mm *mm, uint32_t gi)
 static void whole_change(struct mm *mm, uint32_t gi, unsigned w, uint64_t mask, uint32_t classes, bool on)
 {
 	struct gib *g = &mm->gibs[gi];
+	uint64_t last = 0; /* the maps of a state and of its unions are often the same */
+	unsigned fit = 0;
 
-	for (; classes != 0; classes &= classes - 1) {
-		unsigned c = bit_first(classes);
-		if (on)
-			g->whole[c][w] |= mask;
-		else
-			g->whole[c][w] &= ~mask;
-		g->ladder[c] = ladder_set(g->ladder[c], w, run_fit(g->whole[c][w]));
+	for (uint32_t left = classes; left != 0; left &= left - 1) {
+		unsigned c = bit_first(left);
+		uint64_t map = on ? g->whole[c][w] | mask : g->whole[c][w] & ~mask;
+		g->whole[c][w] = map;
+		if (map != last) {
+			last = map;
+			fit = run_fit(map);
+		}
+		g->ladder[c] = ladder_set(g->ladder[c], w, fit);
 	}
-	gib_list(mm, gi);
+	gib_list(mm, gi, classes);
 }
 
 /* --- one area --- */
@@ -152,7 +166,9 @@ static uint32_t fit_part(const struct area *area)
 
 	unsigned fit[CLASS_COUNT];
 	uint32_t packed = 0;
-	ladder_fits(area->ladder, fit);
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		fit[c] = ladder_fit(area->ladder[c]);
+	leave_out_mixed(fit);
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
 		packed |= fit[c] << (FIT_BITS * c);
 	return packed;
@@ -232,15 +248,39 @@ void index_area_whole(struct mm *mm, uint32_t a)
 		g->whole[bit_first(classes)][a % GIB_AREAS / 64] |= BIT(a % 64);
 }
 
-void index_run(struct mm *mm, uint32_t first, uint32_t n)
+/* Brings ladders and lists of a gib up to date after the whole maps of some classes changed for a run of areas. */
+static void run_list(struct mm *mm, uint32_t first, uint32_t n, uint32_t classes)
 {
 	struct gib *g = &mm->gibs[first / GIB_AREAS];
 	const unsigned from = first % GIB_AREAS / 64, to = (first + n - 1) % GIB_AREAS / 64;
 
-	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		for (unsigned w = from; w <= to; w++)
-			g->ladder[c] = ladder_set(g->ladder[c], w, run_fit(g->whole[c][w]));
-	gib_list(mm, first / GIB_AREAS);
+	for (unsigned w = from; w <= to; w++) {
+		uint64_t last = 0; /* as above */
+		unsigned fit = 0;
+		for (uint32_t left = classes; left != 0; left &= left - 1) {
+			unsigned c = bit_first(left);
+			if (g->whole[c][w] != last) {
+				last = g->whole[c][w];
+				fit = run_fit(last);
+			}
+			g->ladder[c] = ladder_set(g->ladder[c], w, fit);
+		}
+	}
+	gib_list(mm, first / GIB_AREAS, classes);
+}
+
+static uint32_t run_classes(const struct mm *mm, uint32_t first, uint32_t n)
+{
+	uint32_t fit = 0;
+
+	for (uint32_t a = first; a < first + n; a++)
+		fit |= mm->areas[a].fit;
+	return (fit & ~FIT_COARSE) / FIT_WHOLE(0);
+}
+
+void index_run(struct mm *mm, uint32_t first, uint32_t n)
+{
+	run_list(mm, first, n, run_classes(mm, first, n));
 }
 
 /* Lists what isn't a partly free area of one state. */
@@ -286,17 +326,23 @@ void index_remove_run(struct mm *mm, uint32_t first, uint32_t n)
 {
 	struct gib *g = &mm->gibs[first / GIB_AREAS];
 
+	if (n == 1) {
+		index_remove(mm, first);
+		return;
+	}
+	const uint32_t classes = run_classes(mm, first, n);
 	for (uint32_t a = first; a < first + n; a++) {
 		/* What a mix lists for smaller orders; the whole maps are cleared a word at a time. */
-		fit_list(mm, a, mm->areas[a].fit & ~(FIT_COARSE | (FIT_WHOLE(0) - 1)));
+		if ((mm->areas[a].fit & (FIT_WHOLE(0) - 1)) != 0)
+			fit_list(mm, a, mm->areas[a].fit & ~(FIT_WHOLE(0) - 1));
 		mm->areas[a].fit = 0;
 	}
 	for (uint32_t a = first; a < first + n; a += 64) {
-		uint64_t mask = bits_low(n) << (a % 64);
-		for (unsigned c = 0; c < CLASS_COUNT; c++)
-			g->whole[c][a % GIB_AREAS / 64] &= ~mask;
+		const uint64_t mask = bits_low(n) << (a % 64);
+		for (uint32_t left = classes; left != 0; left &= left - 1)
+			g->whole[bit_first(left)][a % GIB_AREAS / 64] &= ~mask;
 	}
-	index_run(mm, first, n);
+	run_list(mm, first, n, classes);
 }
 
 void index_remove(struct mm *mm, uint32_t a)

@@ -191,6 +191,8 @@ static void gib_finish(struct mm *mm, uint32_t g)
 	const uint32_t first = g * GIB_AREAS;
 	const uint32_t end = first + GIB_AREAS < mm->area_count ? first + GIB_AREAS : mm->area_count;
 
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		mm->gibs[g].ladder[c] = LADDER_EMPTY;
 	for (uint32_t a = first; a < end; a++) {
 		struct area *area = &mm->areas[a];
 		if (area->kind != AREA_FREE)
@@ -199,7 +201,7 @@ static void gib_finish(struct mm *mm, uint32_t g)
 		area->reported = (area->pure & 2) != 0 ? AREA_FRAMES : 0;
 		index_area_whole(mm, a);
 	}
-	index_run(mm, first, GIB_AREAS);
+	index_run(mm, first, end - first);
 	for (uint32_t a = first; a < end; a++) {
 		struct area *area = &mm->areas[a];
 		if (area->kind == AREA_MAPPED)

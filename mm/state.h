@@ -109,7 +109,8 @@ struct gib {
 	uint64_t whole[CLASS_COUNT][AREA_WORDS];	    /* (L) areas that are wholly free in the class */
 	uint64_t ladder[CLASS_COUNT];			    /* (L) of whole */
 	uint8_t part_words[CLASS_COUNT][PART_COUNT];	    /* (L) which words of part aren't 0 */
-	uint8_t fit[CLASS_COUNT];			    /* (L) largest run of whole as listed in mm, 0 none */
+	uint8_t largest[CLASS_COUNT]; /* (L) fit of the ladder: the largest run of whole, 0 none */
+	uint8_t fit[CLASS_COUNT];     /* (L) the same as listed in mm, 0 not listed */
 };
 
 #define HOT_FRAMES  16u

@@ -157,7 +157,7 @@ static inline void deliver(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigne
 			cpu->wasted_frames += contents_zero_frames(mm, pfn, order);
 		return;
 	}
-	contents_zero(mm, pfn, order, want == MM_ZERO_HOT, as_was);
+	contents_zero(mm, cpu, pfn, order, want == MM_ZERO_HOT, as_was);
 	if (DEBUG)
 		contents_check_zero(pfn, order);
 }

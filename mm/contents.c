@@ -78,16 +78,11 @@ static void zero_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
 	store(pfn, frames, z->hot);
 }
 
-void contents_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_was)
+void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_was)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
 	struct zeroing z = {.hot = hot};
 
-	/* The stock's common case, without a look at the clock. */
-	if (as_was && contents_zero_frames(mm, pfn, order) == 1ull << order) {
-		cpu->hit_frames += 1ull << order;
-		return;
-	}
 	uint64_t since = mm_port_now_ns();
 	for_each_run(mm, pfn, order, as_was, &z, zero_run);
 	if (z.stored != 0) {
@@ -111,11 +106,6 @@ uint64_t contents_count_zero(struct mm *mm, pfn_t pfn, unsigned order)
 {
 	uint64_t n = 0;
 
-	if (order == MM_ORDER_AREA) {
-		const struct area *area = &mm->areas[area_of(mm, pfn)];
-		if (likely(area->kind != AREA_MAPPED && area->pure != CLASS_MIXED))
-			return (area->pure & 1) != 0 ? AREA_FRAMES : 0;
-	}
 	for_each_run(mm, pfn, order, true, &n, count_run);
 	return n;
 }

@@ -9,25 +9,39 @@
 #include "mm/buddy.h"
 #include "mm/state.h"
 
-/* Zeroes the frames of an allocated block that aren't known to be zero, outside of every lock, making way for others
- * now and then. Counts hits and misses. */
-void contents_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_was);
-
 /* Zeroes count frames that the caller owns with non-temporal stores, fence included, making way for others. */
 void contents_store_zero(pfn_t pfn, uint64_t count);
 
-/* How many frames of a taken block were known to be zero. */
+/* How many frames of a taken block were known to be zero: the walk, and in front of it the common cases, which are
+ * small blocks and uniform areas, without a call. */
 uint64_t contents_count_zero(struct mm *mm, pfn_t pfn, unsigned order);
 
 static inline uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned order)
 {
-	/* The common case: a small block without any. */
+	const uint32_t a = area_of(mm, pfn);
+
 	if (likely(order <= 6)) {
-		const struct word *word = &mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64];
-		if (likely((word->zero >> (pfn % 64) & run_mask(order)) == 0))
-			return 0;
+		const uint64_t mask = run_mask(order);
+		const uint64_t zero = mm->bits[a].word[pfn % AREA_FRAMES / 64].zero >> (pfn % 64) & mask;
+		if (likely(zero == 0 || zero == mask))
+			return zero == 0 ? 0 : 1ull << order;
+	} else if (order == MM_ORDER_AREA && mm->areas[a].kind != AREA_MAPPED && mm->areas[a].pure != CLASS_MIXED) {
+		return (mm->areas[a].pure & 1) != 0 ? AREA_FRAMES : 0;
 	}
 	return contents_count_zero(mm, pfn, order);
+}
+
+/* Zeroes the frames of an allocated block that aren't known to be zero, outside of every lock, making way for others
+ * now and then. Counts hits and misses. */
+void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_was);
+
+static inline void contents_zero(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigned order, bool hot, bool as_was)
+{
+	/* The stock's common case, without a look at the clock. */
+	if (as_was && contents_zero_frames(mm, pfn, order) == 1ull << order)
+		cpu->hit_frames += 1ull << order;
+	else
+		contents_make_zero(mm, pfn, order, hot, as_was);
 }
 
 /* DEBUG: fills count frames that are about to be free and dirty, so that a use after free shows. */

@@ -78,11 +78,13 @@ static inline bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn, un
 	const struct word *word = &bits->word[at / 64];
 	const uint64_t mask = run_mask(order) << bit;
 
-	if (unlikely(area->kind != AREA_MAPPED || (area->flags & AREA_HOLES) != 0 || (at & (n - 1)) != 0))
+	if (unlikely(area->kind != AREA_MAPPED || (at & (n - 1)) != 0))
 		return false;
 	if (unlikely((word->start & mask) != BIT(bit) || (word->free & mask) != 0))
 		return false;
-	if (n != 1 && unlikely(mm->isolated != 0) && (bits->isolated[at / 64] & mask) != 0)
+	/* A first frame that is isolated too isn't ours; and no frame of a block is with a page processor. */
+	if (((area->flags & AREA_HOLES) != 0 || (n != 1 && unlikely(mm->isolated != 0))) &&
+	    (bits->isolated[at / 64] & mask) != 0)
 		return false;
 	if (area->may_cache != 0 && bits->cached[at] != 0)
 		return false;

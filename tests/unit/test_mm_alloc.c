@@ -243,3 +243,20 @@ TEST(mm_alloc, cached_frames_count_as_free_and_serve_any_request)
 	CHECK_EQ(mm_alloc(mm, 2, MM_ANY), fixture_base() + 64);
 	CHECK_MM(mm);
 }
+
+TEST(mm_alloc, an_area_with_a_hole_is_served_by_the_cache)
+{
+	static const struct mm_range ranges[] = {{0, 100, MM_FRESH_DIRTY}, {101, 512, MM_FRESH_DIRTY}};
+	struct mm *mm;
+	pfn_t pfn;
+
+	fixture_quiet();
+	mm = fixture_mm_ranges(512, ranges, ARRAY_LEN(ranges));
+	pfn = mm_alloc(mm, 0, MM_ANY);
+	mm_free(mm, pfn, 0);
+	CHECK_EQ(mm_frame_state(mm, pfn), MM_STATE_CACHED);
+	CHECK_PANIC(mm_free(mm, pfn, 0), "double free");
+	mm = fixture_mm_ranges(512, ranges, ARRAY_LEN(ranges));
+	CHECK_PANIC(mm_free(mm, fixture_base() + 100, 0), mm_state_name(MM_STATE_UNMANAGED));
+	CHECK_MM(mm);
+}

@@ -245,9 +245,9 @@ static void make_tables(struct tables *t, const struct memory_map *map, const st
 	t->paddr = (uintptr_t)t->memory;
 	tables_init(t);
 
-	uint64_t stub = (uintptr_t)enter_kernel & ~(uint64_t)EFI_PAGE_MASK;
+	uint64_t entry_page = (uintptr_t)enter_kernel & ~(uint64_t)EFI_PAGE_MASK;
 	bool ok = tables_direct_map(t, map->ranges, map->count) &&
-		  tables_map(t, stub, stub, (uintptr_t)enter_kernel_end - stub, false, true);
+		  tables_map(t, entry_page, entry_page, (uintptr_t)enter_kernel_end - entry_page, false, true);
 	for (unsigned i = 0; i < image->segment_count; i++) {
 		const struct elf_segment *s = &image->segments[i];
 		ok = ok &&

@@ -16,7 +16,8 @@ static void print_status(const struct report_status *s)
 	static const char *const states[] = {"idle", "requested", "active"};
 
 	iprintf("reporter    %s\n", s->sink ? s->sink : "none");
-	iprintf("state       %s%s\n", states[s->state], s->paused ? ", paused" : "");
+	iprintf("state       %s%s%s\n", states[s->state], s->paused ? ", paused" : "",
+		s->short_of_memory ? ", held up since memory is short" : "");
 	print_frames("reportable", s->reportable_frames);
 	print_frames("in flight", s->in_flight_frames);
 	print_frames("reported", s->reported_frames_total);

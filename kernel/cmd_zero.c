@@ -18,12 +18,14 @@ static void print_status(void)
 	struct zero_status s;
 
 	zero_status(&mm_system, &s);
-	iprintf("policy   %s%s%s%s\n", policies[s.policy], s.paused ? ", paused" : "", s.running ? ", filling up" : "",
-		s.now ? ", all of it now" : "");
+	iprintf("policy   %s%s%s%s%s\n", policies[s.policy], s.paused ? ", paused" : "",
+		s.running ? ", filling up" : "", s.now ? ", all of it now" : "",
+		s.short_of_memory ? ", held up since memory is short" : "");
 	print_frames("stock", s.stock_frames);
 	print_frames("low", s.low_frames);
 	print_frames("high", s.high_frames);
 	print_frames("batch", s.batch_frames);
+	print_frames("left", s.left_frames);
 	iprintf("frames zeroed between a wake-up being due and the switch: how often\n");
 	bool any = false;
 	for (unsigned i = 0; i < ZERO_YIELD_BUCKETS; i++) {

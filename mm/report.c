@@ -123,8 +123,6 @@ static bool reportable(struct mm *mm)
 	static const uint8_t classes[] = {CLASS_DIRTY, CLASS_UNREPORTED, CLASS_ZERO};
 	uint64_t any, zero;
 
-	if (mm->pressure)
-		return false;
 	buddy_cursor_release(mm);
 	budget(mm, &any, &zero);
 	for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
@@ -232,7 +230,7 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 
 	if (page_proc_fill(mm, &page_proc_report, &slot->batch, (unsigned)most, *frames) == 0)
 		return false;
-	e->now_frames -= smaller(slot->batch.frames, e->now_frames);
+	uint64_t out = slot->batch.frames;
 	*blocks -= slot->batch.count;
 	*frames -= slot->batch.frames;
 	for (unsigned i = 0; i < slot->batch.count; i++)
@@ -252,6 +250,7 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 		e->failed = true;
 		return false;
 	}
+	e->now_frames -= smaller(out, e->now_frames);
 	e->failed = false;
 	return true;
 }
@@ -290,12 +289,19 @@ static void leave(struct report_engine *e)
 /* How soon an answer is looked for: the device is another thread of the host, which needs some time. */
 #define POLL_NS 100000u
 
-static bool reportable_unlocked(struct mm *mm)
+/* Whether something is left that may be reported, paused or not. Below the low watermark nothing may be isolated: only
+ * what report_now asked for is left then, and has to wait. */
+static bool left(struct mm *mm)
 {
 	mm_lock(mm);
-	bool any = reportable(mm);
+	bool any = (!mm->pressure || mm->report_engine.now_frames != 0) && reportable(mm);
 	mm_unlock(mm);
 	return any;
+}
+
+static bool held_up(const struct mm *mm)
+{
+	return mm->report_engine.paused || mm->pressure;
 }
 
 static uint64_t step(struct mm *mm)
@@ -312,13 +318,15 @@ static uint64_t step(struct mm *mm)
 	}
 	if (e->sink == NULL)
 		return UINT64_MAX;
-	if (slots_in_flight(e) != 0 && (e->stuck || e->paused || !reportable_unlocked(mm)))
+	if (slots_in_flight(e) != 0 && (e->stuck || held_up(mm) || !left(mm)))
 		return now + POLL_NS;
 	if (e->state == REPORT_IDLE)
 		mm_drain(mm); /* what was cached since the last look isn't hot any more, and may complete a block */
-	if (e->paused || !reportable_unlocked(mm)) {
-		e->state = REPORT_IDLE;
+	bool more = left(mm);
+	if (!more)
 		e->now_frames = 0;
+	if (!more || held_up(mm)) {
+		e->state = REPORT_IDLE;
 		/* Frees don't tell us; looking now and then is cheaper for everybody. */
 		return e->paused ? UINT64_MAX : now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
 	}
@@ -326,12 +334,11 @@ static uint64_t step(struct mm *mm)
 		e->state = REPORT_REQUESTED;
 		e->next_ns = now + delay_ms * 1000000;
 	}
-	if (e->state == REPORT_REQUESTED && now < e->next_ns && e->now_frames == 0)
+	if (e->state == REPORT_REQUESTED && now < e->next_ns && (e->now_frames == 0 || e->failed))
 		return e->next_ns;
 	e->state = REPORT_ACTIVE;
 	if (!batch_submit(mm) && e->failed) {
 		e->state = REPORT_REQUESTED;
-		e->now_frames = 0;
 		e->next_ns = now + (delay_ms > 1000 ? delay_ms : 1000) * 1000000;
 		return e->next_ns;
 	}
@@ -370,9 +377,8 @@ bool report_is_done(struct mm *mm)
 
 	if (e->sink == NULL)
 		return true;
-	if (e->in_flight_frames != 0 || e->now_frames != 0)
-		return false;
-	return e->paused || e->failed || !reportable_unlocked(mm);
+	mm_drain(mm); /* as the next step would: it may complete a block */
+	return e->in_flight_frames == 0 && !left(mm);
 }
 
 int report_register(struct mm *mm, struct report_sink *sink)
@@ -445,12 +451,13 @@ void report_status(struct mm *mm, struct report_status *out)
 		waits += mm->cpu[i].alloc_waits;
 	mm_lock(mm);
 	budget(mm, &any, &zero);
-	bool more = reportable(mm);
+	bool more = reportable(mm), short_of_memory = mm->pressure;
 	mm_unlock(mm);
 	*out = (struct report_status){
 		.sink = e->sink != NULL ? e->sink->name : NULL,
 		.state = (enum report_state)e->state,
 		.paused = e->paused,
+		.short_of_memory = short_of_memory,
 		.in_flight_requests = slots_in_flight(e),
 		.in_flight_frames = e->in_flight_frames,
 		.reportable_frames = more ? any : 0,

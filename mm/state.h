@@ -185,7 +185,7 @@ struct report_engine {
 	bool busy;		  /* (A) somebody is in here */
 	bool paused;		  /* (A) */
 	bool stuck;		  /* (A) the last reset wasn't certain: nobody waits for what is in flight */
-	bool failed;		  /* the sink refused the last batch: nothing to wait for */
+	bool failed;		  /* the sink refused the last batch: not again before next_ns */
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */
 	uint64_t now_frames;	  /* (A) of report_now's frames so many are still to go; 0: it is not under way */

@@ -46,16 +46,20 @@ static uint64_t reported_dirty_frames(const struct mm *mm)
 	return mm->reported - mm->reported_zero;
 }
 
-/* How many frames to zero next, 0 for none; *reported: from reported memory as well. What this CPU's cache still holds
- * when all else is zero has gone cold. */
-static uint64_t wanted(struct mm *mm, bool *reported)
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How many frames are left to be zeroed, paused or not; *reported: of reported memory too. What this CPU's cache still
+ * holds when all else is zero has gone cold. Below the low watermark nothing may be isolated: the marks don't count
+ * there, and what zero_now asked for has to wait. */
+static uint64_t left(struct mm *mm, bool *reported)
 {
 	struct zero_engine *e = &mm->zero_engine;
 	uint64_t low = marks_low(mm), high = marks_high(mm), stock = mm->zero;
 
 	*reported = false;
-	if (e->paused || mm->pressure)
-		return 0;
 	if (e->now) {
 		*reported = true;
 		cache_drain(mm, this_cpu(mm));
@@ -64,7 +68,7 @@ static uint64_t wanted(struct mm *mm, bool *reported)
 			e->now = false;
 		return all;
 	}
-	if (zero_policy_knob != ZERO_POLICY_IDLE)
+	if (zero_policy_knob != ZERO_POLICY_IDLE || mm->pressure)
 		return 0;
 	if (stock >= high)
 		e->filling = false;
@@ -73,10 +77,10 @@ static uint64_t wanted(struct mm *mm, bool *reported)
 	if (!e->filling)
 		return 0;
 	if (dirty_frames(mm) != 0 || cache_drain(mm, this_cpu(mm)))
-		return high - stock;
+		return smaller(dirty_frames(mm), high - stock);
 	if (stock < low && reported_dirty_frames(mm) != 0) {
 		*reported = true;
-		return low - stock;
+		return smaller(reported_dirty_frames(mm), low - stock);
 	}
 	return 0;
 }
@@ -225,7 +229,7 @@ static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 		verdict = ZERO_AGAIN;
 		goto out;
 	}
-	frames = wanted(mm, &e->reported);
+	frames = e->paused || mm->pressure ? 0 : left(mm, &e->reported);
 	if (frames == 0) {
 		e->wanted_since_ns = 0;
 		goto out;
@@ -295,7 +299,7 @@ bool zero_is_done(struct mm *mm)
 	bool reported;
 
 	mm_lock(mm);
-	bool done = mm->zero_engine.batch_state == ZERO_BATCH_NONE && wanted(mm, &reported) == 0;
+	bool done = mm->zero_engine.batch_state == ZERO_BATCH_NONE && left(mm, &reported) == 0;
 	mm_unlock(mm);
 	return done;
 }
@@ -323,12 +327,15 @@ void zero_resume(struct mm *mm)
 void zero_status(struct mm *mm, struct zero_status *out)
 {
 	const struct zero_engine *e = &mm->zero_engine;
+	bool reported;
 
 	mm_lock(mm);
 	*out = (struct zero_status){
 		.policy = (enum zero_policy)zero_policy_knob,
 		.paused = e->paused,
 		.running = e->filling,
+		.short_of_memory = mm->pressure,
+		.left_frames = left(mm, &reported),
 		.now = e->now,
 		.stock_frames = mm->zero,
 		.low_frames = marks_low(mm),

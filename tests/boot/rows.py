@@ -180,6 +180,55 @@ ROWS = [
         errors=(r"timeout",)),
     Row("status-124-endless-command", "wait zero 3600000\n", {"MEM": "256M", "TIMEOUT": 15,
         "CMDLINE": "zero.delay_ms=60000 zero.low_pct=100 zero.high_pct=100"}, status=124, errors=(r"timeout",)),
+    # What is paused stays so while the console waits, so waiting is no use; without anything left it doesn't matter.
+    Row("wait-while-paused", """
+wait idle
+zero pause
+report pause
+wait zero
+wait report
+alloc -o 9 -n 16
+fill 1 1
+free 1
+knob zero.low_pct 4
+knob zero.high_pct 4
+! wait zero
+! wait report 60000
+! wait idle 60000
+zero resume
+wait zero
+! wait idle
+report resume
+wait idle
+zero pause
+report pause
+wait idle
+wait idle 0
+knob zero.policy alloc
+alloc -o 9 -n 16
+fill 2 1
+free 2
+wait zero 0
+zero now
+! wait zero 0
+zero resume
+wait zero
+report now
+! wait report
+report resume
+wait idle
+zero pause
+zero now
+knob zero.policy idle
+! wait idle
+stats -j
+""", {"MEM": "256M", "CMDLINE": "zero.low_pct=0 zero.high_pct=2", "TIMEOUT": 60},
+        expect=(r"^wait: zeroing is paused with \d+ frames left \(`zero resume`\)$",
+                r"^wait: reporting is paused with \d+ frames left \(`report resume`\)$",
+                r"^wait: zeroing is paused .*, reporting is paused "),
+        reject=("goes on",), stats={"report.errors": exactly(0)}),
+    Row("wait-without-a-reporter", "report pause\nalloc -o 9 -n 16\nfill 1 1\nfree 1\nwait report 0\n",
+        {"MEM": "256M", "BALLOON": "none"}),
     Row("wait-fails-in-time", "! wait zero 100\n! wait idle 100\n", {"MEM": "256M",
         "CMDLINE": "zero.delay_ms=60000 zero.low_pct=100 zero.high_pct=100"}, expect=(r"wait: not done after 100 ms",)),
 

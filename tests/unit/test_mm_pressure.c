@@ -34,12 +34,15 @@ TEST(mm_pressure, below_the_low_watermark_nothing_is_isolated_until_the_high_one
 	uint64_t wake;
 
 	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	CHECK(zero_is_done(mm));
+	CHECK(report_is_done(mm));
 	/* up to the high watermark, not only to the low one */
 	while (4 + given < mm->watermark_high) {
 		struct mm_totals totals;
 
 		CHECK_EQ(zero_idle(mm, &wake), ZERO_NOTHING);
 		report_now(mm);
+		CHECK(!report_is_done(mm)); /* it was asked for */
 		(void)report_step(mm);
 		mm_totals(mm, &totals);
 		CHECK_EQ(totals.isolated, 0);

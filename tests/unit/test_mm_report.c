@@ -589,10 +589,74 @@ TEST(mm_report, pause_stops_and_resume_goes_on)
 		test_port_pass_ns(1000000);
 	}
 	CHECK_EQ(fake->submits, 0);
-	CHECK(report_is_done(mm));
+	CHECK(!report_is_done(mm));
 	report_status(mm, &status);
 	CHECK(status.paused);
+	CHECK_EQ(status.reportable_frames, FRAMES);
 	report_resume(mm);
+	CHECK(!report_is_done(mm));
+	CHECK(fake_run(mm));
+	CHECK_EQ(reported(mm), FRAMES);
+	report_pause(mm);
+	CHECK(report_is_done(mm));
+	unregister(mm, fake);
+}
+
+TEST(mm_report, now_outlasts_a_pause)
+{
+	struct mm *mm = dirty_mm(9, 8);
+	struct fake_sink *fake;
+
+	fixture_knob("report.reserve_pct", 100);
+	fake = registered(mm, 9, 8, 1);
+	report_pause(mm);
+	CHECK(report_is_done(mm));
+	report_now(mm);
+	(void)report_step(mm);
+	CHECK_EQ(fake->submits, 0);
+	CHECK(!report_is_done(mm));
+	report_resume(mm);
+	CHECK(fake_run(mm));
+	CHECK_EQ(reported(mm), FRAMES);
+	unregister(mm, fake);
+}
+
+TEST(mm_report, what_was_refused_is_not_done_and_now_outlasts_it)
+{
+	struct mm *mm = dirty_mm(9, 8);
+	struct fake_sink *fake;
+	uint64_t wake;
+
+	fixture_knob("report.reserve_pct", 100);
+	fake = registered(mm, 9, 8, 1);
+	fake->answer = FAKE_REFUSE;
+	report_now(mm);
+	wake = report_step(mm);
+	CHECK_EQ(fake->submits, 1);
+	CHECK(!report_is_done(mm));
+	/* not again before the time that it asked for */
+	CHECK(wake >= mm_port_now_ns() + 900000000u);
+	(void)report_step(mm);
+	CHECK_EQ(fake->submits, 1);
+	fake->answer = FAKE_ACCEPT;
+	CHECK(fake_run(mm));
+	CHECK_EQ(reported(mm), FRAMES);
+	CHECK_MM(mm);
+	unregister(mm, fake);
+}
+
+/* One block of 2 MiB may lie in the CPU's cache. */
+TEST(mm_report, what_a_cache_keeps_is_left_to_report)
+{
+	struct mm *mm = dirty_mm(9, 8);
+	struct fake_sink *fake = registered(mm, 9, 8, 1);
+	pfn_t pfn;
+
+	CHECK(fake_run(mm));
+	pfn = mm_alloc(mm, 9, MM_ANY);
+	CHECK(pfn != MM_PFN_NONE);
+	fake_used(fake, pfn, 512);
+	mm_free(mm, pfn, 9);
 	CHECK(!report_is_done(mm));
 	CHECK(fake_run(mm));
 	CHECK_EQ(reported(mm), FRAMES);

@@ -299,6 +299,46 @@ TEST(mm_zero, pause_gives_the_batch_back_and_resume_goes_on)
 	CHECK_EQ(stock(mm), 1000);
 }
 
+TEST(mm_zero, paused_with_something_left_is_not_done)
+{
+	struct mm *mm = with_marks("idle", 10, 50, MM_FRESH_DIRTY);
+	struct zero_status status;
+
+	zero_pause(mm);
+	CHECK(!zero_is_done(mm));
+	zero_status(mm, &status);
+	CHECK_EQ(status.left_frames, 1000);
+	fixture_knob_word("zero.policy", "alloc");
+	CHECK(zero_is_done(mm));
+	/* what was asked for by hand doesn't depend on the policy */
+	zero_now(mm);
+	CHECK(!zero_is_done(mm));
+	zero_status(mm, &status);
+	CHECK_EQ(status.left_frames, FRAMES);
+	zero_resume(mm);
+	fixture_idle(mm);
+	zero_pause(mm);
+	CHECK(zero_is_done(mm));
+	zero_status(mm, &status);
+	CHECK_EQ(status.left_frames, 0);
+}
+
+TEST(mm_zero, what_is_left_is_what_will_be_zeroed)
+{
+	struct mm *mm = with_marks("idle", 30, 60, MM_FRESH_REPORTED);
+	struct zero_status status;
+	pfn_t pfns[100];
+
+	CHECK(mm_alloc_bulk(mm, 0, MM_ANY, ARRAY_LEN(pfns), pfns));
+	mm_free_bulk(mm, 0, ARRAY_LEN(pfns), pfns);
+	mm_drain(mm);
+	/* dirty frames first, then reported ones up to the low mark */
+	zero_status(mm, &status);
+	CHECK_EQ(status.left_frames, 100);
+	CHECK_EQ(fixture_idle(mm), 600);
+	CHECK(zero_is_done(mm));
+}
+
 TEST(mm_zero, status_shows_marks_and_stock)
 {
 	struct mm *mm = with_marks("idle", 25, 75, MM_FRESH_DIRTY);

@@ -116,3 +116,55 @@ bool fake_run(struct mm *mm)
 	}
 	return false;
 }
+
+struct mm *fake_mm(unsigned order, uint64_t batch)
+{
+	fixture_quiet();
+	fixture_knob("report.order", order);
+	fixture_knob("report.batch", batch);
+	fixture_knob("report.timeout_ms", 50);
+	return fixture_mm(FAKE_FRAMES, MM_FRESH_DIRTY);
+}
+
+struct fake_sink *fake_registered(struct mm *mm, unsigned order, unsigned capacity, unsigned in_flight_max)
+{
+	struct fake_sink *fake = fake_sink(FAKE_FRAMES, capacity, in_flight_max);
+
+	fake->order = order;
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	CHECK(fake->sink.mm == mm);
+	return fake;
+}
+
+void fake_unregister(struct mm *mm, struct fake_sink *fake)
+{
+	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+	CHECK_EQ(fake->pending_count, 0);
+	CHECK_MM(mm);
+}
+
+void fake_until_in_flight(struct mm *mm, struct fake_sink *fake)
+{
+	for (int i = 0; i < 10 && !fake->pending_count; i++) {
+		(void)report_step(mm);
+		test_port_pass_ns(1000000);
+	}
+	CHECK(fake->pending_count > 0);
+	CHECK(fake_isolated(mm) > 0);
+}
+
+uint64_t fake_reported(struct mm *mm)
+{
+	struct mm_totals totals;
+
+	mm_totals(mm, &totals);
+	return totals.reported;
+}
+
+uint64_t fake_isolated(struct mm *mm)
+{
+	struct mm_totals totals;
+
+	mm_totals(mm, &totals);
+	return totals.isolated;
+}

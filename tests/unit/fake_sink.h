@@ -1,9 +1,11 @@
-/* A reporter without a host: answers as a test tells it to, and watches what it is given. */
+/* A reporter without a host: answers as a test tells it to, and watches what it is given. And what tests of reporting
+ * begin with: an allocator whose memory is all dirty, and such a reporter registered with it. */
 #pragma once
 
 #include "mm/mm.h"
 #include "mm/report.h"
 
+#define FAKE_FRAMES	 4096u /* fake_mm's */
 #define FAKE_PENDING_MAX 64u
 #define FAKE_RANGES_MAX	 64u
 
@@ -46,3 +48,19 @@ void fake_used(struct fake_sink *fake, pfn_t pfn, size_t frames);
 /* Calls report_step until report_is_done, letting time pass where it asks for that; a bounded number of times. Returns
  * whether it got there. */
 bool fake_run(struct mm *mm);
+
+/* A quiet fixture of FAKE_FRAMES dirty frames, report.order and report.batch as given, report.timeout_ms 50. */
+struct mm *fake_mm(unsigned order, uint64_t batch);
+
+/* A sink for fake_mm's memory, registered, which expects blocks of order and larger. */
+struct fake_sink *fake_registered(struct mm *mm, unsigned order, unsigned capacity, unsigned in_flight_max);
+
+/* Unregisters it, and checks that nothing is left with it. */
+void fake_unregister(struct mm *mm, struct fake_sink *fake);
+
+/* Steps until something is in flight, which must be soon. */
+void fake_until_in_flight(struct mm *mm, struct fake_sink *fake);
+
+/* Frames of mm that are reported, and that are isolated. */
+uint64_t fake_reported(struct mm *mm);
+uint64_t fake_isolated(struct mm *mm);

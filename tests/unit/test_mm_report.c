@@ -1,4 +1,5 @@
-/* Reporting: which blocks go to the host, in which portions, and what happens when it doesn't play along. */
+/* Reporting: which blocks go to the host, when, and what stays. What happens while they are there is in
+ * test_mm_in_flight.c. */
 #include "mm/report.h"
 
 #include <string.h>
@@ -9,58 +10,24 @@
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
 
-#define FRAMES 4096u
-
-static struct mm *dirty_mm(unsigned order, uint64_t batch)
-{
-	fixture_quiet();
-	fixture_knob("report.order", order);
-	fixture_knob("report.batch", batch);
-	fixture_knob("report.timeout_ms", 50);
-	return fixture_mm(FRAMES, MM_FRESH_DIRTY);
-}
-
-static struct fake_sink *registered(struct mm *mm, unsigned order, unsigned capacity, unsigned in_flight_max)
-{
-	struct fake_sink *fake = fake_sink(FRAMES, capacity, in_flight_max);
-
-	fake->order = order;
-	CHECK_EQ(report_register(mm, &fake->sink), 0);
-	CHECK(fake->sink.mm == mm);
-	return fake;
-}
-
-static uint64_t reported(struct mm *mm)
-{
-	struct mm_totals totals;
-
-	mm_totals(mm, &totals);
-	return totals.reported;
-}
-
-static void unregister(struct mm *mm, struct fake_sink *fake)
-{
-	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
-	CHECK_EQ(fake->pending_count, 0);
-	CHECK_MM(mm);
-}
+#define FRAMES FAKE_FRAMES
 
 TEST(mm_report, all_dirty_memory_is_reported_once)
 {
-	struct mm *mm = dirty_mm(9, 4);
-	struct fake_sink *fake = registered(mm, 9, 32, 2);
+	struct mm *mm = fake_mm(9, 4);
+	struct fake_sink *fake = fake_registered(mm, 9, 32, 2);
 
 	CHECK(!report_is_done(mm));
 	CHECK(fake_run(mm));
 	CHECK_EQ(fake->frames, FRAMES);
-	CHECK_EQ(reported(mm), FRAMES);
+	CHECK_EQ(fake_reported(mm), FRAMES);
 	CHECK_EQ(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_REPORTED), FRAMES);
 	naive_check_buddy(mm, fixture_base(), FRAMES);
 	/* the sink fails the test if a frame comes again */
 	report_now(mm);
 	CHECK(fake_run(mm));
 	CHECK_EQ(fake->frames, FRAMES);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, every_order_reports_what_is_large_enough)
@@ -72,8 +39,8 @@ TEST(mm_report, every_order_reports_what_is_large_enough)
 		pfn_t base;
 
 		fixture_end();
-		mm = dirty_mm(order, 16);
-		fake = registered(mm, order, 16, 4);
+		mm = fake_mm(order, 16);
+		fake = fake_registered(mm, order, 16, 4);
 		base = fixture_base();
 		/* holes that leave runs of many lengths */
 		CHECK_EQ(mm_take_range(mm, base + 3, 1), 0);
@@ -87,15 +54,15 @@ TEST(mm_report, every_order_reports_what_is_large_enough)
 		}
 		CHECK(fake_run(mm));
 		CHECK_EQ(fake->frames, want);
-		CHECK_EQ(reported(mm), want);
-		unregister(mm, fake);
+		CHECK_EQ(fake_reported(mm), want);
+		fake_unregister(mm, fake);
 	}
 }
 
 TEST(mm_report, used_and_freed_memory_is_reported_again)
 {
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake = fake_registered(mm, 9, 8, 1);
 	pfn_t pfn;
 
 	CHECK(fake_run(mm));
@@ -104,85 +71,30 @@ TEST(mm_report, used_and_freed_memory_is_reported_again)
 	fake_used(fake, pfn, 1024);
 	mm_free(mm, pfn, 10);
 	mm_drain(mm);
-	CHECK_EQ(reported(mm), FRAMES - 1024);
+	CHECK_EQ(fake_reported(mm), FRAMES - 1024);
 	CHECK(!report_is_done(mm));
 	CHECK(fake_run(mm));
 	CHECK_EQ(fake->frames, FRAMES + 1024);
-	CHECK_EQ(reported(mm), FRAMES);
-	unregister(mm, fake);
-}
-
-TEST(mm_report, a_device_that_cant_be_reset_stays_registered)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
-	struct mm_totals totals;
-
-	fixture_knob("report.timeout_ms", 5);
-	fake->answer = FAKE_SILENT;
-	fake->reset_works = false;
-	report_now(mm);
-	for (int i = 0; i < 10 && !fake->submits; i++)
-		(void)report_step(mm);
-	mm_totals(mm, &totals);
-	CHECK(totals.isolated > 0);
-	test_port_pass_ns(6000000);
-	CHECK_EQ(report_unregister(mm, &fake->sink), -1);
-	CHECK(fake->resets > 0);
-	mm_totals(mm, &totals);
-	CHECK(totals.isolated > 0);
-	fake->reset_works = true;
-	test_port_pass_ns(6000000);
-	unregister(mm, fake);
-	mm_totals(mm, &totals);
-	CHECK_EQ(totals.isolated, 0);
+	CHECK_EQ(fake_reported(mm), FRAMES);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, a_partly_reported_block_brings_its_rest_only)
 {
-	struct mm *mm = dirty_mm(0, 8);
-	struct fake_sink *fake = registered(mm, 0, 8, 1);
+	struct mm *mm = fake_mm(0, 8);
+	struct fake_sink *fake = fake_registered(mm, 0, 8, 1);
 
 	CHECK(fake_run(mm));
 	fixture_dirty(mm, fixture_base() + 1000, 3);
 	fake_used(fake, fixture_base() + 1000, 3);
 	CHECK(fake_run(mm));
 	CHECK_EQ(fake->frames, FRAMES + 3);
-	unregister(mm, fake);
-}
-
-TEST(mm_report, a_batch_beyond_the_ring_goes_in_several_chains)
-{
-	struct mm *mm = dirty_mm(6, 40);
-	struct fake_sink *fake = registered(mm, 6, 7, 3);
-
-	/* blocks of just order 6, or they would go as few large ones */
-	for (size_t i = 64; i < FRAMES; i += 128)
-		CHECK_EQ(mm_take_range(mm, fixture_base() + i, 64), 0);
-	CHECK(fake_run(mm));
-	CHECK_EQ(fake->frames, FRAMES / 2);
-	CHECK_EQ(fake->largest, 7);
-	CHECK(fake->in_flight_largest > 1);
-	CHECK(fake->in_flight_largest <= 3);
-	unregister(mm, fake);
-}
-
-TEST(mm_report, answers_in_any_order)
-{
-	struct mm *mm = dirty_mm(6, 40);
-	struct fake_sink *fake = registered(mm, 6, 2, 5);
-
-	fake->answer = FAKE_OUTOFORDER;
-	for (size_t i = 64; i < FRAMES; i += 128)
-		CHECK_EQ(mm_take_range(mm, fixture_base() + i, 64), 0);
-	CHECK(fake_run(mm));
-	CHECK_EQ(fake->frames, FRAMES / 2);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, zero_memory_is_dropped_and_counted_as_wasted)
 {
-	struct mm *mm = dirty_mm(9, 8);
+	struct mm *mm = fake_mm(9, 8);
 	struct fake_sink *fake;
 	struct zero_ledger before, after;
 	struct mm_totals totals;
@@ -190,7 +102,7 @@ TEST(mm_report, zero_memory_is_dropped_and_counted_as_wasted)
 
 	fixture_zero_all(mm);
 	zero_ledger(mm, &before);
-	fake = registered(mm, 9, 8, 1);
+	fake = fake_registered(mm, 9, 8, 1);
 	fake->scribble = true;
 	report_now(mm);
 	CHECK(fake_run(mm));
@@ -202,333 +114,21 @@ TEST(mm_report, zero_memory_is_dropped_and_counted_as_wasted)
 	CHECK_EQ(after.wasted_frames - before.wasted_frames, FRAMES);
 	pfn = mm_alloc(mm, 9, MM_ZERO_COLD);
 	CHECK(fixture_is(pfn, 512, 0));
-	unregister(mm, fake);
-}
-
-TEST(mm_report, a_declined_report_leaves_the_memory_as_it_was)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake;
-	struct report_status status;
-
-	fixture_zero_all(mm);
-	fixture_dirty(mm, fixture_base() + 512, 1);
-	fake = registered(mm, 9, 8, 1);
-	fake->answer = FAKE_DECLINE;
-	report_now(mm);
-	for (int i = 0; i < 20; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	CHECK(fake->submits > 0);
-	unregister(mm, fake);
-	CHECK_EQ(reported(mm), 0);
-	CHECK_EQ(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_ZERO), FRAMES - 1);
-	CHECK_EQ(mm_frame_state(mm, fixture_base() + 512), MM_STATE_DIRTY);
-	report_status(mm, &status);
-	CHECK(status.errors > 0);
-	CHECK_EQ(status.in_flight_frames, 0);
-	CHECK_MM(mm);
-}
-
-TEST(mm_report, a_refused_submit_leaves_the_memory_as_it_was)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake;
-	struct report_status status;
-
-	fixture_zero_all(mm);
-	fixture_dirty(mm, fixture_base() + 77, 2);
-	fake = registered(mm, 9, 8, 1);
-	fake->answer = FAKE_REFUSE;
-	report_now(mm);
-	for (int i = 0; i < 20; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	CHECK(fake->submits > 0);
-	CHECK_EQ(reported(mm), 0);
-	CHECK_EQ(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_ZERO), FRAMES - 2);
-	CHECK_EQ(fixture_count(mm, fixture_base() + 77, 2, MM_STATE_DIRTY), 2);
-	report_status(mm, &status);
-	CHECK(status.errors > 0);
-	unregister(mm, fake);
-}
-
-TEST(mm_report, one_refused_submit_is_made_good)
-{
-	for (unsigned at = 1; at < 6; at++) {
-		struct mm *mm;
-		struct fake_sink *fake;
-
-		fixture_end();
-		mm = dirty_mm(9, 2);
-		fake = registered(mm, 9, 2, 2);
-		fake->fail_submit_at = at;
-		/* large blocks count as one range each: take them apart */
-		for (size_t i = 512; i < FRAMES; i += 1024)
-			CHECK_EQ(mm_take_range(mm, fixture_base() + i, 1), 0);
-		report_now(mm);
-		(void)fake_run(mm);
-		report_now(mm);
-		CHECK(fake_run(mm));
-		CHECK_EQ(fake->frames, FRAMES / 2);
-		CHECK_EQ(reported(mm), FRAMES / 2);
-		unregister(mm, fake);
-	}
-}
-
-TEST(mm_report, a_silent_device_is_reset_and_the_blocks_come_back_dirty)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake;
-	struct report_status status;
-	struct zero_ledger ledger;
-	struct mm_totals totals;
-
-	fixture_zero_all(mm);
-	fake = registered(mm, 9, 8, 1);
-	fake->answer = FAKE_SILENT;
-	report_now(mm);
-	for (int i = 0; i < 10 && !fake->submits; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	CHECK(fake->submits > 0);
-	mm_totals(mm, &totals);
-	CHECK(totals.isolated > 0);
-	CHECK_MM(mm);
-	CHECK_EQ(fake->resets, 0);
-	report_pause(mm); /* nothing new */
-	test_port_pass_ns(60000000);
-	for (int i = 0; i < 10 && !fake->resets; i++)
-		(void)report_step(mm);
-	CHECK(fake->resets > 0);
-	mm_totals(mm, &totals);
-	CHECK_EQ(totals.isolated, 0);
-	CHECK_EQ(totals.reported, 0);
-	CHECK_EQ(totals.free, FRAMES);
-	/* the device had them: nobody knows what is in them now */
-	CHECK(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_DIRTY) > 0);
-	report_status(mm, &status);
-	CHECK_EQ(status.timeouts, 1);
-	zero_ledger(mm, &ledger);
-	CHECK_EQ(ledger.wasted_frames, fixture_count(mm, fixture_base(), FRAMES, MM_STATE_DIRTY));
-	CHECK_MM(mm);
-	(void)report_unregister(mm, &fake->sink);
-	CHECK_MM(mm);
-}
-
-TEST(mm_report, no_block_comes_back_before_the_reset_is_certain)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
-	struct mm_totals totals;
-	uint64_t isolated;
-
-	fake->answer = FAKE_SILENT;
-	fake->reset_works = false;
-	(void)report_step(mm);
-	test_port_pass_ns(1000000);
-	(void)report_step(mm);
-	mm_totals(mm, &totals);
-	isolated = totals.isolated;
-	CHECK(isolated > 0);
-	for (int i = 0; i < 5; i++) {
-		test_port_pass_ns(60000000);
-		(void)report_step(mm);
-	}
-	CHECK(fake->resets > 0);
-	mm_totals(mm, &totals);
-	CHECK_EQ(totals.isolated, isolated);
-	CHECK_MM(mm);
-	fake->reset_works = true;
-	report_pause(mm);
-	for (int i = 0; i < 5; i++) {
-		test_port_pass_ns(60000000);
-		(void)report_step(mm);
-	}
-	mm_totals(mm, &totals);
-	CHECK_EQ(totals.isolated, 0);
-	CHECK_EQ(totals.free, FRAMES);
-	CHECK_MM(mm);
-	(void)report_unregister(mm, &fake->sink);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, a_second_reporter_is_refused)
 {
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake = fake_registered(mm, 9, 8, 1);
 	struct fake_sink *other = fake_sink(FRAMES, 8, 1);
 
 	CHECK_EQ(report_register(mm, &other->sink), -1);
 	CHECK_EQ(report_unregister(mm, &other->sink), -1);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 	CHECK_EQ(report_unregister(mm, &fake->sink), -1);
 	CHECK_EQ(report_register(mm, &other->sink), 0);
-	unregister(mm, other);
-}
-
-TEST(mm_report, unregistering_drains_what_is_in_flight)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
-	struct mm_totals totals;
-
-	for (int i = 0; i < 10 && !fake->pending_count; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	CHECK(fake->pending_count > 0);
-	unregister(mm, fake);
-	mm_totals(mm, &totals);
-	CHECK_EQ(totals.isolated, 0);
-	CHECK_EQ(totals.free, FRAMES);
-	CHECK_EQ(totals.reported, fake->frames);
-}
-
-TEST(mm_report, unregistering_from_a_silent_device_ends)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
-	struct mm_totals totals;
-
-	fake->answer = FAKE_SILENT;
-	for (int i = 0; i < 10 && !fake->pending_count; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	unregister(mm, fake);
-	CHECK(fake->resets > 0);
-	mm_totals(mm, &totals);
-	CHECK_EQ(totals.isolated, 0);
-	CHECK_EQ(totals.reported, 0);
-	CHECK_EQ(totals.free, FRAMES);
-}
-
-TEST(mm_report, an_allocation_waits_for_memory_in_flight)
-{
-	struct mm *mm = dirty_mm(9, 64);
-	struct fake_sink *fake = registered(mm, 9, 64, 1);
-	struct report_status before, after;
-	struct mm_totals totals;
-	pfn_t pfn;
-
-	report_status(mm, &before);
-	for (int i = 0; i < 10 && !fake->pending_count; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	mm_totals(mm, &totals);
-	CHECK(totals.isolated > 0);
-	/* all of it: can't be had without the host's answer */
-	pfn = mm_alloc(mm, 12, MM_ANY);
-	CHECK_EQ(pfn, fixture_base());
-	report_status(mm, &after);
-	CHECK_EQ(after.waits, before.waits + 1);
-	mm_free(mm, pfn, 12);
-	fake_used(fake, pfn, FRAMES);
-	unregister(mm, fake);
-}
-
-TEST(mm_report, an_allocation_does_not_wait_for_ever)
-{
-	struct mm *mm = dirty_mm(9, 64);
-	struct fake_sink *fake = registered(mm, 9, 64, 1);
-	uint64_t start, failed = fixture_alloc_failed(mm);
-
-	fake->answer = FAKE_SILENT;
-	fake->reset_works = false;
-	for (int i = 0; i < 10 && !fake->pending_count; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	start = mm_port_now_ns();
-	CHECK_EQ(mm_alloc(mm, 12, MM_ANY), MM_PFN_NONE);
-	CHECK(mm_port_now_ns() - start < 1000000000);
-	CHECK_EQ(fixture_alloc_failed(mm), failed + 1);
-	CHECK_MM(mm);
-	fake->reset_works = true;
-	test_port_pass_ns(60000000);
-	(void)report_step(mm);
-	(void)report_unregister(mm, &fake->sink);
-	CHECK_MM(mm);
-}
-
-static void (*plain_poll)(struct report_sink *sink);
-static pfn_t got_meanwhile;
-
-static void poll_and_take(struct report_sink *sink)
-{
-	plain_poll(sink);
-	if (got_meanwhile == MM_PFN_NONE)
-		got_meanwhile = mm_alloc(sink->mm, 12, MM_ANY);
-}
-
-/* While mm_retire waits for the host, somebody else may be given the frame: then it is theirs. */
-TEST(mm_report, a_frame_in_flight_that_another_got_is_not_retired)
-{
-	struct mm *mm = dirty_mm(9, 64);
-	struct fake_sink *fake = registered(mm, 9, 64, 1);
-	struct mm_totals totals;
-
-	(void)report_step(mm);
-	CHECK_EQ(mm_frame_state(mm, fixture_base()), MM_STATE_ISOLATED);
-	plain_poll = fake->sink.poll;
-	got_meanwhile = MM_PFN_NONE;
-	fake->sink.poll = poll_and_take;
-	CHECK_EQ(mm_retire(mm, fixture_base()), -1);
-	CHECK_EQ(got_meanwhile, fixture_base());
-	mm_totals(mm, &totals);
-	CHECK_EQ(totals.managed, FRAMES);
-	mm_free(mm, got_meanwhile, 12);
-	CHECK_EQ(mm_retire(mm, fixture_base()), 0);
-	fake_used(fake, fixture_base(), FRAMES);
-	unregister(mm, fake);
-}
-
-static unsigned submit_calls;
-
-static int submit_at_once(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag)
-{
-	(void)ranges;
-	(void)count;
-	submit_calls++;
-	report_done(sink, tag, true);
-	return 0;
-}
-
-/* A sink without a device behind it: each step is one batch all the same. */
-TEST(mm_report, answers_from_within_submit_count_towards_the_batch)
-{
-	struct mm *mm = dirty_mm(9, 3);
-	struct fake_sink *fake = registered(mm, 9, 1, 2);
-
-	fake->sink.submit = submit_at_once;
-	submit_calls = 0;
-	for (unsigned steps = 1; reported(mm) < FRAMES; steps++) {
-		(void)report_step(mm);
-		CHECK(reported(mm) <= steps * 3u * 512);
-		CHECK(steps < 10);
-	}
-	CHECK(submit_calls >= 5);
-	CHECK(report_is_done(mm));
-	unregister(mm, fake);
-}
-
-TEST(mm_report, bulk_waits_too)
-{
-	struct mm *mm = dirty_mm(9, 64);
-	struct fake_sink *fake = registered(mm, 9, 64, 1);
-	pfn_t pfns[8];
-
-	for (int i = 0; i < 10 && !fake->pending_count; i++) {
-		(void)report_step(mm);
-		test_port_pass_ns(1000000);
-	}
-	CHECK(mm_alloc_bulk(mm, 9, MM_ANY, 8, pfns));
-	CHECK_MM(mm);
-	unregister(mm, fake);
+	fake_unregister(mm, other);
 }
 
 TEST(mm_report, the_reserve_is_kept)
@@ -537,30 +137,30 @@ TEST(mm_report, the_reserve_is_kept)
 	struct fake_sink *fake;
 	struct report_status status;
 
-	mm = dirty_mm(9, 8);
+	mm = fake_mm(9, 8);
 	fixture_knob("report.reserve_pct", 50);
-	fake = registered(mm, 9, 8, 1);
+	fake = fake_registered(mm, 9, 8, 1);
 	CHECK(fake_run(mm));
-	CHECK(FRAMES - reported(mm) >= FRAMES / 2);
-	CHECK(FRAMES - reported(mm) < FRAMES / 2 + 512);
+	CHECK(FRAMES - fake_reported(mm) >= FRAMES / 2);
+	CHECK(FRAMES - fake_reported(mm) < FRAMES / 2 + 512);
 	report_status(mm, &status);
 	CHECK_EQ(status.reportable_frames, 0);
 	/* report now keeps none */
 	report_now(mm);
 	CHECK(fake_run(mm));
-	CHECK_EQ(reported(mm), FRAMES);
-	unregister(mm, fake);
+	CHECK_EQ(fake_reported(mm), FRAMES);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, delay_is_kept)
 {
-	struct mm *mm = dirty_mm(9, 8);
+	struct mm *mm = fake_mm(9, 8);
 	struct fake_sink *fake;
 	struct report_status status;
 	uint64_t wake, start;
 
 	fixture_knob("report.delay_ms", 30);
-	fake = registered(mm, 9, 8, 1);
+	fake = fake_registered(mm, 9, 8, 1);
 	start = mm_port_now_ns();
 	wake = report_step(mm);
 	CHECK_EQ(fake->submits, 0);
@@ -574,13 +174,13 @@ TEST(mm_report, delay_is_kept)
 	CHECK(fake_run(mm));
 	report_status(mm, &status);
 	CHECK_EQ(status.state, REPORT_IDLE);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, pause_stops_and_resume_goes_on)
 {
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake = fake_registered(mm, 9, 8, 1);
 	struct report_status status;
 
 	report_pause(mm);
@@ -596,19 +196,19 @@ TEST(mm_report, pause_stops_and_resume_goes_on)
 	report_resume(mm);
 	CHECK(!report_is_done(mm));
 	CHECK(fake_run(mm));
-	CHECK_EQ(reported(mm), FRAMES);
+	CHECK_EQ(fake_reported(mm), FRAMES);
 	report_pause(mm);
 	CHECK(report_is_done(mm));
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, now_outlasts_a_pause)
 {
-	struct mm *mm = dirty_mm(9, 8);
+	struct mm *mm = fake_mm(9, 8);
 	struct fake_sink *fake;
 
 	fixture_knob("report.reserve_pct", 100);
-	fake = registered(mm, 9, 8, 1);
+	fake = fake_registered(mm, 9, 8, 1);
 	report_pause(mm);
 	CHECK(report_is_done(mm));
 	report_now(mm);
@@ -617,18 +217,18 @@ TEST(mm_report, now_outlasts_a_pause)
 	CHECK(!report_is_done(mm));
 	report_resume(mm);
 	CHECK(fake_run(mm));
-	CHECK_EQ(reported(mm), FRAMES);
-	unregister(mm, fake);
+	CHECK_EQ(fake_reported(mm), FRAMES);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, what_was_refused_is_not_done_and_now_outlasts_it)
 {
-	struct mm *mm = dirty_mm(9, 8);
+	struct mm *mm = fake_mm(9, 8);
 	struct fake_sink *fake;
 	uint64_t wake;
 
 	fixture_knob("report.reserve_pct", 100);
-	fake = registered(mm, 9, 8, 1);
+	fake = fake_registered(mm, 9, 8, 1);
 	fake->answer = FAKE_REFUSE;
 	report_now(mm);
 	wake = report_step(mm);
@@ -640,16 +240,16 @@ TEST(mm_report, what_was_refused_is_not_done_and_now_outlasts_it)
 	CHECK_EQ(fake->submits, 1);
 	fake->answer = FAKE_ACCEPT;
 	CHECK(fake_run(mm));
-	CHECK_EQ(reported(mm), FRAMES);
+	CHECK_EQ(fake_reported(mm), FRAMES);
 	CHECK_MM(mm);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 /* One block of 2 MiB may lie in the CPU's cache. */
 TEST(mm_report, what_a_cache_keeps_is_left_to_report)
 {
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake = fake_registered(mm, 9, 8, 1);
 	pfn_t pfn;
 
 	CHECK(fake_run(mm));
@@ -659,14 +259,14 @@ TEST(mm_report, what_a_cache_keeps_is_left_to_report)
 	mm_free(mm, pfn, 9);
 	CHECK(!report_is_done(mm));
 	CHECK(fake_run(mm));
-	CHECK_EQ(reported(mm), FRAMES);
-	unregister(mm, fake);
+	CHECK_EQ(fake_reported(mm), FRAMES);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, counters_add_up)
 {
-	struct mm *mm = dirty_mm(9, 4);
-	struct fake_sink *fake = registered(mm, 9, 2, 1);
+	struct mm *mm = fake_mm(9, 4);
+	struct fake_sink *fake = fake_registered(mm, 9, 2, 1);
 	struct report_status before, after;
 
 	report_status(mm, &before);
@@ -679,27 +279,12 @@ TEST(mm_report, counters_add_up)
 	CHECK_EQ(after.in_flight_requests, 0);
 	CHECK_EQ(after.in_flight_frames, 0);
 	CHECK_EQ(after.reportable_frames, 0);
-	unregister(mm, fake);
-}
-
-TEST(mm_report, an_unknown_answer_is_ignored)
-{
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 1);
-
-	report_done(&fake->sink, 12345, true);
-	CHECK_EQ(reported(mm), 0);
-	CHECK_MM(mm);
-	CHECK(fake_run(mm));
-	report_done(&fake->sink, 0, true);
-	report_done(&fake->sink, 0, false);
-	CHECK_EQ(reported(mm), FRAMES);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, without_a_reporter_there_is_nothing_to_do)
 {
-	struct mm *mm = dirty_mm(9, 8);
+	struct mm *mm = fake_mm(9, 8);
 	struct report_status status;
 
 	CHECK(report_is_done(mm));
@@ -714,8 +299,8 @@ TEST(mm_report, without_a_reporter_there_is_nothing_to_do)
 
 TEST(mm_report, zeroing_and_reporting_side_by_side_lose_nothing)
 {
-	struct mm *mm = dirty_mm(5, 8);
-	struct fake_sink *fake = registered(mm, 5, 4, 2);
+	struct mm *mm = fake_mm(5, 8);
+	struct fake_sink *fake = fake_registered(mm, 5, 4, 2);
 	uint64_t seed = 21;
 	uint64_t wake;
 
@@ -744,7 +329,7 @@ TEST(mm_report, zeroing_and_reporting_side_by_side_lose_nothing)
 		}
 		CHECK_MM(mm);
 	}
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 /* Zeroing and reporting in turns until both say that they are done. False: they never are. */
@@ -765,8 +350,8 @@ static bool both_done(struct mm *mm, struct fake_sink *fake)
 
 TEST(mm_report, marks_set_while_all_is_zeroed_are_kept_in_the_end)
 {
-	struct mm *mm = dirty_mm(0, 64);
-	struct fake_sink *fake = registered(mm, 0, 64, 2);
+	struct mm *mm = fake_mm(0, 64);
+	struct fake_sink *fake = fake_registered(mm, 0, 64, 2);
 	struct mm_totals totals;
 
 	fixture_knob("report.delay_ms", 0);
@@ -779,13 +364,13 @@ TEST(mm_report, marks_set_while_all_is_zeroed_are_kept_in_the_end)
 	CHECK_EQ(totals.zero, FRAMES / 4);
 	CHECK_EQ(totals.reported, FRAMES - FRAMES / 4);
 	CHECK_EQ(fake->frames, FRAMES - FRAMES / 4);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, now_ends_where_zeroing_refills_at_once)
 {
-	struct mm *mm = dirty_mm(0, 64);
-	struct fake_sink *fake = registered(mm, 0, 64, 2);
+	struct mm *mm = fake_mm(0, 64);
+	struct fake_sink *fake = fake_registered(mm, 0, 64, 2);
 	struct mm_totals totals;
 
 	fixture_knob_word("zero.policy", "idle");
@@ -799,31 +384,31 @@ TEST(mm_report, now_ends_where_zeroing_refills_at_once)
 	CHECK_EQ(fake->frames, FRAMES);
 	mm_totals(mm, &totals);
 	CHECK_EQ(totals.zero, FRAMES);
-	unregister(mm, fake);
+	fake_unregister(mm, fake);
 }
 
 TEST(mm_report, now_takes_back_zero_now)
 {
-	struct mm *mm = dirty_mm(9, 8);
-	struct fake_sink *fake = registered(mm, 9, 8, 2);
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake = fake_registered(mm, 9, 8, 2);
 
 	zero_now(mm);
 	CHECK(both_done(mm, fake));
 	CHECK_EQ(fake->frames, 0);
 	report_now(mm);
 	CHECK(both_done(mm, fake));
-	CHECK_EQ(reported(mm), FRAMES);
+	CHECK_EQ(fake_reported(mm), FRAMES);
 	/* what is used and freed from then on goes as if zero_now had never been */
 	CHECK_EQ(mm_alloc(mm, 12, MM_ANY), fixture_base());
 	mm_free(mm, fixture_base(), 12);
 	CHECK(both_done(mm, fake));
-	CHECK_EQ(reported(mm), FRAMES);
+	CHECK_EQ(fake_reported(mm), FRAMES);
 	/* and the later of the two wins while they are under way, too */
 	CHECK_EQ(mm_alloc(mm, 12, MM_ANY), fixture_base());
 	mm_free(mm, fixture_base(), 12);
 	report_now(mm);
 	zero_now(mm);
 	CHECK(both_done(mm, fake));
-	CHECK_EQ(reported(mm), 0);
-	unregister(mm, fake);
+	CHECK_EQ(fake_reported(mm), 0);
+	fake_unregister(mm, fake);
 }

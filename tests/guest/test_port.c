@@ -1,6 +1,4 @@
 /* The guest's side of the tests' port: how a test fails, how an expected panic comes back, memory and time. */
-#include "port/test_port.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -5,7 +5,7 @@
 
 #include "host.h"
 #include "host_mmio.h"
-#include "port/test_port.h"
+#include "tests/unit/test_port.h"
 
 #define BAR4_BASE  0xe000004000ull
 #define BAR4_BYTES 0x4000ull

@@ -6,13 +6,13 @@
  *   }
  *
  * A failed check ends its test. On the host cmocka runs the table (tests/host/runner.c), in the guest the console's
- * `test` command does; port/test_port.h holds what differs, which is how a failure leaves the test.
+ * `test` command does; test_port.h names what each of them does in its own way.
  */
 #pragma once
 
 #include "lib/table.h"
 #include "lib/types.h"
-#include "port/test_port.h"
+#include "tests/unit/test_port.h"
 
 struct test_row {
 	const char *suite;

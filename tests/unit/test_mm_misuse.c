@@ -101,29 +101,26 @@ TEST(mm_misuse, order_out_of_bounds)
 	CHECK_PANIC((void)mm_alloc(mm, MM_ORDER_MAX + 1, MM_ANY), "order");
 }
 
-TEST(mm_misuse, misaligned_block)
+/* Frees what lies `at` frames into an allocated block of that order. */
+static void check_free_within(unsigned order, pfn_t at, unsigned wrong)
 {
 	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
-	pfn_t pfn = mm_alloc(mm, 4, MM_ANY);
+	pfn_t pfn = mm_alloc(mm, order, MM_ANY);
 
-	check_free(mm, pfn + 1, 4, MM_STATE_ALLOCATED);
-	mm = fixture_mm(2048, MM_FRESH_DIRTY);
-	pfn = mm_alloc(mm, 10, MM_ANY);
-	check_free(mm, pfn + 512, 10, MM_STATE_ALLOCATED);
+	check_free(mm, pfn + at, wrong, MM_STATE_ALLOCATED);
+}
+
+TEST(mm_misuse, misaligned_block)
+{
+	check_free_within(4, 1, 4);
+	check_free_within(10, 512, 10);
 }
 
 TEST(mm_misuse, free_of_a_block_from_its_middle)
 {
-	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
-	pfn_t pfn = mm_alloc(mm, 4, MM_ANY);
-
-	check_free(mm, pfn + 8, 3, MM_STATE_ALLOCATED);
-	mm = fixture_mm(2048, MM_FRESH_DIRTY);
-	pfn = mm_alloc(mm, 10, MM_ANY);
-	check_free(mm, pfn + 512, 9, MM_STATE_ALLOCATED);
-	mm = fixture_mm(2048, MM_FRESH_DIRTY);
-	pfn = mm_alloc(mm, 10, MM_ANY);
-	check_free(mm, pfn + 3, 0, MM_STATE_ALLOCATED);
+	check_free_within(4, 8, 3);
+	check_free_within(10, 512, 9);
+	check_free_within(10, 3, 0);
 }
 
 TEST(mm_misuse, the_old_order_after_a_split)

@@ -30,23 +30,32 @@ static struct virtqueue queue;
 static uint16_t doorbell;
 static uint16_t device_idx; /* the next entry of the available ring that the device looks at */
 
+static struct answer {
+	uint32_t token;
+	uint64_t written;
+} answer; /* what take got */
+
 static struct virtqueue *fixture(void)
 {
 	ring = (struct ring){0};
 	virtq_init(&queue, 3, SIZE, &ring);
 	doorbell = 0xffff;
 	device_idx = 0;
+	answer = (struct answer){0};
 	queue.notify = &doorbell;
 	return &queue;
 }
 
-/* The device's half: takes the next chain's head, false when there is none. */
-static bool device_take(uint16_t *head)
+/* The device's half: whether there is a chain it hasn't seen, and the head of the next one, which there must be. */
+static bool device_sees_one(void)
 {
-	if (device_idx == *(volatile uint16_t *)&ring.avail_idx)
-		return false;
-	*head = ring.avail_ring[device_idx++ % SIZE];
-	return true;
+	return device_idx != *(volatile uint16_t *)&ring.avail_idx;
+}
+
+static uint16_t device_take(void)
+{
+	CHECK(device_sees_one());
+	return ring.avail_ring[device_idx++ % SIZE];
 }
 
 static void device_use(uint32_t id, uint32_t len)
@@ -65,14 +74,16 @@ static int add(struct virtqueue *q, unsigned readable, unsigned writable, uint32
 	return virtq_add(q, buffers, readable, writable, token);
 }
 
+static int take(struct virtqueue *q)
+{
+	return virtq_take(q, &answer.token, &answer.written);
+}
+
 static void check_broken(struct virtqueue *q)
 {
-	uint32_t token;
-	uint64_t written;
-
-	CHECK_EQ(virtq_take(q, &token, &written), -1);
+	CHECK_EQ(take(q), -1);
 	CHECK(q->broken);
-	CHECK_EQ(virtq_take(q, &token, &written), 0); /* the error comes once */
+	CHECK_EQ(take(q), 0); /* the error comes once */
 	CHECK_EQ(add(q, 0, 1, 9), -1);
 	doorbell = 0xffff;
 	virtq_kick(q);
@@ -98,7 +109,7 @@ TEST(virtqueue, chain_carries_its_buffers)
 
 	CHECK_EQ(ring.avail_flags, 1); /* no interrupts, please */
 	CHECK_EQ(add(q, 1, 2, 5), 0);
-	CHECK(device_take(&head));
+	head = device_take();
 	CHECK(head < SIZE);
 	CHECK_EQ(ring.desc[head].addr, 0x6000);
 	CHECK_EQ(ring.desc[head].len, 16);
@@ -110,26 +121,22 @@ TEST(virtqueue, chain_carries_its_buffers)
 	CHECK_EQ(ring.desc[head].addr, 0x6002);
 	CHECK_EQ(ring.desc[head].len, 18);
 	CHECK_EQ(ring.desc[head].flags, DESC_WRITE);
-	CHECK(!device_take(&head));
+	CHECK(!device_sees_one());
 }
 
 TEST(virtqueue, answer_brings_the_token_and_the_length)
 {
 	struct virtqueue *q = fixture();
-	uint32_t token = 0;
-	uint64_t written = 99;
-	uint16_t head;
 
-	CHECK_EQ(virtq_take(q, &token, &written), 0);
+	CHECK_EQ(take(q), 0);
 	CHECK_EQ(add(q, 1, 2, 77), 0);
-	CHECK_EQ(virtq_take(q, &token, &written), 0);
-	CHECK(device_take(&head));
-	device_use(head, 20);
-	CHECK_EQ(virtq_take(q, &token, &written), 1);
-	CHECK_EQ(token, 77);
-	CHECK_EQ(written, 20);
+	CHECK_EQ(take(q), 0);
+	device_use(device_take(), 20);
+	CHECK_EQ(take(q), 1);
+	CHECK_EQ(answer.token, 77);
+	CHECK_EQ(answer.written, 20);
 	CHECK_EQ(q->free_count, SIZE);
-	CHECK_EQ(virtq_take(q, &token, &written), 0);
+	CHECK_EQ(take(q), 0);
 }
 
 TEST(virtqueue, kick_writes_the_index_unless_asked_not_to)
@@ -153,19 +160,15 @@ TEST(virtqueue, kick_writes_the_index_unless_asked_not_to)
 TEST(virtqueue, full_queue_takes_no_more)
 {
 	struct virtqueue *q = fixture();
-	uint32_t token;
-	uint64_t written;
-	uint16_t head;
 
 	CHECK_EQ(add(q, 0, 5, 1), 0);
 	CHECK_EQ(add(q, 0, 4, 2), -1);
 	CHECK_EQ(add(q, 0, 3, 3), 0);
 	CHECK_EQ(add(q, 0, 1, 4), -1);
 	CHECK(!q->broken);
-	CHECK(device_take(&head));
-	device_use(head, 0);
-	CHECK_EQ(virtq_take(q, &token, &written), 1);
-	CHECK_EQ(token, 1);
+	device_use(device_take(), 0);
+	CHECK_EQ(take(q), 1);
+	CHECK_EQ(answer.token, 1);
 	CHECK_EQ(add(q, 0, 5, 5), 0);
 	CHECK_EQ(q->free_count, 0);
 }
@@ -173,8 +176,6 @@ TEST(virtqueue, full_queue_takes_no_more)
 TEST(virtqueue, size_one_and_the_largest)
 {
 	struct virtq_buffer buffers[VIRTQ_SIZE_MAX];
-	uint32_t token;
-	uint64_t written;
 	volatile uint16_t *used;
 
 	for (unsigned size = 1; size <= VIRTQ_SIZE_MAX; size *= VIRTQ_SIZE_MAX) {
@@ -190,8 +191,8 @@ TEST(virtqueue, size_one_and_the_largest)
 			((volatile uint32_t *)(volatile void *)(used + 2))[2 * (round % size)] =
 				((uint16_t *)(void *)(large + virtq_avail_offset(size)))[2 + round % size];
 			used[1] = (uint16_t)(round + 1);
-			CHECK_EQ(virtq_take(&queue, &token, &written), 1);
-			CHECK_EQ(token, round);
+			CHECK_EQ(take(&queue), 1);
+			CHECK_EQ(answer.token, round);
 			CHECK_EQ(queue.free_count, size);
 		}
 	}
@@ -204,15 +205,11 @@ TEST(virtqueue, chain_of_exactly_4_gib)
 		{.dma = 0, .bytes = 1u << 30}, {.dma = GIB, .bytes = 1u << 30},	    {.dma = 2 * GIB, .bytes = 1u << 30},
 		{.dma = 3, .bytes = 1u << 30}, {.dma = 4 * GIB, .bytes = 1u << 30},
 	};
-	uint32_t token;
-	uint64_t written;
-	uint16_t head;
 
 	CHECK_EQ(virtq_add(q, four, 0, 4, 0), 0);
-	CHECK(device_take(&head));
-	device_use(head, ~0u);
-	CHECK_EQ(virtq_take(q, &token, &written), 1);
-	CHECK_EQ(written, ~0u);
+	device_use(device_take(), ~0u);
+	CHECK_EQ(take(q), 1);
+	CHECK_EQ(answer.written, ~0u);
 	CHECK_PANIC(virtq_add(q, four, 0, 5, 0), "total");
 }
 
@@ -252,15 +249,11 @@ TEST(virtqueue, index_that_moves_with_nothing_in_flight_breaks_it)
 TEST(virtqueue, index_that_goes_back_breaks_it)
 {
 	struct virtqueue *q = fixture();
-	uint32_t token;
-	uint64_t written;
-	uint16_t head;
 
 	CHECK_EQ(add(q, 0, 1, 0), 0);
 	CHECK_EQ(add(q, 0, 1, 1), 0);
-	CHECK(device_take(&head));
-	device_use(head, 0);
-	CHECK_EQ(virtq_take(q, &token, &written), 1);
+	device_use(device_take(), 0);
+	CHECK_EQ(take(q), 1);
 	*(volatile uint16_t *)&ring.used_idx = 0;
 	check_broken(q);
 }
@@ -284,7 +277,7 @@ TEST(virtqueue, id_never_given_out_breaks_it)
 	uint16_t head;
 
 	CHECK_EQ(add(q, 0, 1, 0), 0);
-	CHECK(device_take(&head));
+	head = device_take();
 	device_use((head + 1u) % SIZE, 0);
 	check_broken(q);
 }
@@ -295,7 +288,7 @@ TEST(virtqueue, id_inside_a_chain_breaks_it)
 	uint16_t head;
 
 	CHECK_EQ(add(q, 0, 3, 0), 0);
-	CHECK(device_take(&head));
+	head = device_take();
 	device_use(ring.desc[head].next, 0);
 	check_broken(q);
 }
@@ -303,39 +296,32 @@ TEST(virtqueue, id_inside_a_chain_breaks_it)
 TEST(virtqueue, answer_given_twice_breaks_it)
 {
 	struct virtqueue *q = fixture();
-	uint32_t token;
-	uint64_t written;
 	uint16_t head;
 
 	CHECK_EQ(add(q, 0, 1, 0), 0);
 	CHECK_EQ(add(q, 0, 1, 1), 0);
-	CHECK(device_take(&head));
+	head = device_take();
 	device_use(head, 0);
 	device_use(head, 0);
-	CHECK_EQ(virtq_take(q, &token, &written), 1);
-	CHECK_EQ(token, 0);
+	CHECK_EQ(take(q), 1);
+	CHECK_EQ(answer.token, 0);
 	check_broken(q);
 }
 
 TEST(virtqueue, length_too_long_is_clamped_and_counted)
 {
 	struct virtqueue *q = fixture();
-	uint32_t token;
-	uint64_t written;
-	uint16_t head;
 
 	/* What QEMU does with statistics: the driver's buffer is read only, and used with the bytes that were read. */
 	CHECK_EQ(add(q, 1, 0, 0), 0);
-	CHECK(device_take(&head));
-	device_use(head, 16);
-	CHECK_EQ(virtq_take(q, &token, &written), 1);
-	CHECK_EQ(written, 0);
+	device_use(device_take(), 16);
+	CHECK_EQ(take(q), 1);
+	CHECK_EQ(answer.written, 0);
 	CHECK_EQ(q->bad_lengths, 1);
 	CHECK_EQ(add(q, 1, 1, 1), 0);
-	CHECK(device_take(&head));
-	device_use(head, ~0u);
-	CHECK_EQ(virtq_take(q, &token, &written), 1);
-	CHECK_EQ(written, 17);
+	device_use(device_take(), ~0u);
+	CHECK_EQ(take(q), 1);
+	CHECK_EQ(answer.written, 17);
 	CHECK_EQ(q->bad_lengths, 2);
 	CHECK(!q->broken);
 }
@@ -344,22 +330,20 @@ TEST(virtqueue, length_too_long_is_clamped_and_counted)
 TEST(virtqueue, descriptor_table_is_never_read_back)
 {
 	struct virtqueue *q = fixture();
-	uint32_t token;
-	uint64_t written;
 	uint16_t heads[2];
 
 	for (unsigned round = 0; round < 20; round++) {
 		CHECK_EQ(add(q, 1, 2, round), 0);
 		CHECK_EQ(add(q, 0, 4, round + 100), 0);
-		CHECK(device_take(&heads[0]));
-		CHECK(device_take(&heads[1]));
+		heads[0] = device_take();
+		heads[1] = device_take();
 		__builtin_memset(&ring, 0xff, offsetof(struct ring, used_flags));
 		device_use(heads[1], 0);
 		device_use(heads[0], 0);
-		CHECK_EQ(virtq_take(q, &token, &written), 1);
-		CHECK_EQ(token, round + 100);
-		CHECK_EQ(virtq_take(q, &token, &written), 1);
-		CHECK_EQ(token, round);
+		CHECK_EQ(take(q), 1);
+		CHECK_EQ(answer.token, round + 100);
+		CHECK_EQ(take(q), 1);
+		CHECK_EQ(answer.token, round);
 		CHECK_EQ(q->free_count, SIZE);
 		ring.avail_idx = q->avail_idx; /* what it scribbled over; the driver writes it with the next chain */
 	}
@@ -384,8 +368,7 @@ TEST(virtqueue, random_order_against_a_list_of_what_is_in_flight)
 		unsigned length;
 	} flight[SIZE];
 	unsigned count = 0, used = 0;
-	uint32_t token, next = 0;
-	uint64_t written;
+	uint32_t next = 0;
 
 	test_port_note("seed %#llx", (unsigned long long)seed);
 	for (unsigned step = 0; step < 300000; step++) {
@@ -396,7 +379,7 @@ TEST(virtqueue, random_order_against_a_list_of_what_is_in_flight)
 			CHECK_EQ(added == 0, used + length <= SIZE);
 			if (added)
 				continue;
-			CHECK(device_take(&flight[count].head));
+			flight[count].head = device_take();
 			flight[count].token = next++;
 			flight[count].length = length;
 			used += length;
@@ -405,9 +388,9 @@ TEST(virtqueue, random_order_against_a_list_of_what_is_in_flight)
 			unsigned pick = (unsigned)(random_next(&random) % count);
 
 			device_use(flight[pick].head, flight[pick].length);
-			CHECK_EQ(virtq_take(q, &token, &written), 1);
-			CHECK_EQ(token, flight[pick].token);
-			CHECK_EQ(written, flight[pick].length);
+			CHECK_EQ(take(q), 1);
+			CHECK_EQ(answer.token, flight[pick].token);
+			CHECK_EQ(answer.written, flight[pick].length);
 			used -= flight[pick].length;
 			flight[pick] = flight[--count];
 		}

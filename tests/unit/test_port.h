@@ -1,13 +1,15 @@
-/* How a test ends early on the host, and what a test may ask of the machine it runs on. tests/host/host.c holds the
- * functions. The guest has a header of the same name; its functions do the same there.
+/* How a test ends early, and what a test may ask of the machine it runs on. The functions exist twice, for the host in
+ * tests/host/runner.c and for the guest in tests/guest/test_port.c.
  *
  *   test_port_fail           prints where and why, ends the test
  *   test_port_panic_begin    true the first time; false after a panic in what follows came back here
  *   test_port_panic_missing  the statement ended without one
  *   test_port_panic_check    the message of the panic that came back contains text
  *   test_port_note           prints a line that belongs to the running test, a seed say
- *   test_port_seed           another number each time, or the one that the user asks for (SEED=n in the environment)
- *   test_port_pass_ns        lets that much time pass on mm_port_now_ns()'s clock
+ *   test_port_seed           another number each time, or the one that the user asks for (SEED=n in the host's
+ *                            environment, the guest's knob test.seed)
+ *   test_port_pass_ns        lets that much time pass on mm_port_now_ns()'s clock; in the guest other threads and
+ *                            the idle loop go on meanwhile
  *   test_port_frames         a block of 1 << order frames that nobody else uses, aligned to its size, contents
  *                            undefined; MM_PFN_NONE where the machine is too small
  *   test_port_frames_back    gives it back

@@ -172,14 +172,14 @@ pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
 	if (want == MM_ANY || want == MM_ZERO_HOT) {
 		if (order == 0 && cpu->hot_count != 0) {
 			cpu->hot_hits++;
-			pfn = cache_hot(mm, cpu);
+			pfn = cache_hot(cpu);
 			if (DEBUG || want != MM_ANY)
 				deliver(mm, cpu, pfn, 0, want, false);
 			return pfn;
 		}
 		if (order == 0 && want == MM_ANY && cpu->next_at != cpu->next_end) {
 			cpu->hot_hits++;
-			pfn = cache_next(mm, cpu);
+			pfn = cache_next(cpu);
 			if (DEBUG)
 				deliver(mm, cpu, pfn, 0, want, true);
 			return pfn;

@@ -346,7 +346,6 @@ static void area_give(struct mm *mm, uint32_t a, unsigned state)
 	if (state == GIVE_AS_WAS && area->pure == CLASS_MIXED) {
 		struct area_bits *bits = &mm->bits[a];
 		area->kind = AREA_MAPPED;
-		area->may_cache = 0;
 		for (unsigned w = 0; w < AREA_WORDS; w++)
 			count_mixed(mm, area, &bits->word[w], ~0ull, 1);
 	} else {
@@ -422,7 +421,7 @@ void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 
 	const struct area_bits *bits = &mm->bits[a];
 	unsigned at = pfn % AREA_FRAMES, n = 1u << order;
-	if (unlikely(area->may_cache != 0 && bits->cached[at] != 0))
+	if (unlikely(kept_holds(mm, pfn)))
 		bad_block(mm, pfn, order, caller, "double free");
 	for (unsigned i = 0; i < n; i += 64) {
 		const struct word *word = &bits->word[(at + i) / 64];

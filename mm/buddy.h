@@ -6,6 +6,7 @@
 #pragma once
 
 #include "mm/index.h"
+#include "mm/kept.h"
 #include "mm/state.h"
 
 /* What becomes of a block that is taken. */
@@ -86,7 +87,7 @@ static inline bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn, un
 	if (((area->flags & AREA_HOLES) != 0 || (n != 1 && unlikely(mm->isolated != 0))) &&
 	    (bits->isolated[at / 64] & mask) != 0)
 		return false;
-	if (area->may_cache != 0 && bits->cached[at] != 0)
+	if (order == 0 && kept_holds(mm, pfn))
 		return false;
 	/* At an odd place of its order nothing larger can start. */
 	if ((at & n) != 0)

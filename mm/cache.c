@@ -11,7 +11,8 @@ void cache_flush(struct mm *mm, struct mm_cpu *cpu)
 		uint64_t mask = 0;
 		for (; i < cpu->late_count && cpu->late[i] / 64 == word; i++) {
 			mask |= BIT(cpu->late[i] % 64);
-			mm->bits[a].cached[cpu->late[i] % AREA_FRAMES] = 0;
+			kept_unmark(cpu, cpu->late[i]);
+			cpu->late[i] = 0;
 		}
 		buddy_give_mask(mm, a, (unsigned)(word % AREA_WORDS), mask, CLASS_DIRTY);
 	}
@@ -21,15 +22,18 @@ void cache_flush(struct mm *mm, struct mm_cpu *cpu)
 void cache_fill(struct mm *mm, struct mm_cpu *cpu)
 {
 	const uint32_t a = mm->cursor[0];
+	pfn_t pfns[NEXT_FRAMES];
 
 	if (a == AREA_NONE || mm->cursor_class[0] != CLASS_DIRTY || fit_of(mm->areas[a].fit, CLASS_DIRTY) == 0)
 		return;
 	if (cpu->next_at != cpu->next_end)
 		return; /* the allocation waited for a batch, and another one on this CPU was here first */
 	cpu->next_at = 0;
-	cpu->next_end = (uint32_t)buddy_take_frames(mm, a, CLASS_DIRTY, NEXT_FRAMES, cpu->next);
-	for (unsigned i = 0; i < cpu->next_end; i++)
-		cache_mark(mm, a, cpu->next[i]);
+	cpu->next_end = (uint32_t)buddy_take_frames(mm, a, CLASS_DIRTY, NEXT_FRAMES, pfns);
+	for (unsigned i = 0; i < cpu->next_end; i++) {
+		cpu->next[i] = (uint32_t)pfns[i];
+		kept_mark(cpu, pfns[i]);
+	}
 }
 
 bool cache_unpark(struct mm *mm, struct mm_cpu *cpu)
@@ -38,7 +42,7 @@ bool cache_unpark(struct mm *mm, struct mm_cpu *cpu)
 
 	cache_flush(mm, cpu);
 	while (cpu->next_at != cpu->next_end)
-		buddy_give(mm, cache_next(mm, cpu), 0, GIVE_AS_WAS);
+		buddy_give(mm, cache_next(cpu), 0, GIVE_AS_WAS);
 	return any;
 }
 
@@ -49,7 +53,7 @@ bool cache_drain(struct mm *mm, struct mm_cpu *cpu)
 	ASSERT(mm_port_lock_held(&mm->lock));
 	any |= cache_unpark(mm, cpu);
 	while (cpu->hot_count != 0)
-		buddy_give(mm, cache_hot(mm, cpu), 0, CLASS_DIRTY);
+		buddy_give(mm, cache_hot(cpu), 0, CLASS_DIRTY);
 	if (cpu->hot_area != MM_PFN_NONE) {
 		buddy_give(mm, cpu->hot_area, MM_ORDER_AREA, CLASS_DIRTY);
 		cpu->hot_area = MM_PFN_NONE;

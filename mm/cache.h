@@ -7,8 +7,8 @@
  *
  * A plain stack of the last freed frames ruins packing: it hands out frames of areas that are nearly free, which then
  * never become whole. So only frames are hot whose area is nearly full (HOT_AREA_FREE), or is the one that serves order
- * 0 anyway (a cursor). What is kept here stays allocated as far as the buddy knows; a byte for each frame marks it, so
- * that a second free is caught. While memory is short nothing is kept.
+ * 0 anyway (a cursor). What is kept here stays allocated as far as the buddy knows; kept.h catches a second free. While memory
+ * is short nothing is kept.
  *
  * No locks: all of it belongs to the CPU that runs (see mm_port_cpu). What moves frames from or to the buddy wants
  * mm->lock.
@@ -29,32 +29,23 @@ static inline uint64_t cache_frames(const struct mm_cpu *cpu)
 	return cpu->hot_count + cpu->late_count + (cpu->next_end - cpu->next_at);
 }
 
-static inline void cache_mark(struct mm *mm, uint32_t a, pfn_t pfn)
-{
-	mm->areas[a].may_cache = 1;
-	mm->bits[a].cached[pfn % AREA_FRAMES] = 1;
-}
-
-static inline void cache_unmark(struct mm *mm, pfn_t pfn)
-{
-	mm->bits[area_of(mm, pfn)].cached[pfn % AREA_FRAMES] = 0;
-}
-
 /* The frame freed last of those that are hot; there must be one. Its zero and reported bits are out of date. */
-static inline pfn_t cache_hot(struct mm *mm, struct mm_cpu *cpu)
+static inline pfn_t cache_hot(struct mm_cpu *cpu)
 {
 	cpu->hot_count--;
 	cpu->hot_at = (cpu->hot_at - 1) % HOT_FRAMES;
 	pfn_t pfn = cpu->hot[cpu->hot_at];
-	cache_unmark(mm, pfn);
+	cpu->hot[cpu->hot_at] = 0;
+	kept_unmark(cpu, pfn);
 	return pfn;
 }
 
 /* The next of the frames taken ahead; there must be one. */
-static inline pfn_t cache_next(struct mm *mm, struct mm_cpu *cpu)
+static inline pfn_t cache_next(struct mm_cpu *cpu)
 {
-	pfn_t pfn = cpu->next[cpu->next_at++];
-	cache_unmark(mm, pfn);
+	pfn_t pfn = cpu->next[cpu->next_at];
+	cpu->next[cpu->next_at++] = 0;
+	kept_unmark(cpu, pfn);
 	return pfn;
 }
 
@@ -63,10 +54,10 @@ static inline bool cache_free(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn
 {
 	const struct area *area = &mm->areas[a];
 
-	cache_mark(mm, a, pfn);
+	kept_mark(cpu, pfn);
 	if (area->free <= HOT_AREA_FREE || (area->flags & AREA_CURSORS) != 0) {
-		pfn_t oldest = cpu->hot[cpu->hot_at];
-		cpu->hot[cpu->hot_at] = pfn;
+		const uint32_t oldest = cpu->hot[cpu->hot_at];
+		cpu->hot[cpu->hot_at] = (uint32_t)pfn;
 		cpu->hot_at = (cpu->hot_at + 1) % HOT_FRAMES;
 		if (likely(cpu->hot_count < HOT_FRAMES)) {
 			cpu->hot_count++;
@@ -74,7 +65,7 @@ static inline bool cache_free(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn
 		}
 		pfn = oldest;
 	}
-	cpu->late[cpu->late_count++] = pfn;
+	cpu->late[cpu->late_count++] = (uint32_t)pfn;
 	return cpu->late_count == LATE_FRAMES;
 }
 

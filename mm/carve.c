@@ -25,7 +25,6 @@ static void area_map_allocated(struct mm *mm, uint32_t a)
 	for (unsigned w = 0; w < AREA_WORDS; w++)
 		bits->word[w].free = bits->word[w].start = 0;
 	area->kind = AREA_MAPPED;
-	area->may_cache = 0;
 	area->pure = CLASS_DIRTY;
 	area->ladder[CLASS_DIRTY] = LADDER_EMPTY;
 }

@@ -47,13 +47,6 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 				rest |= word[i].start | word[i].free | bits->isolated[w + i];
 			mibs += rest == 0 ? 1 : 0;
 		}
-		for (unsigned i = 0; area->may_cache != 0 && i < 64; i++) {
-			if (bits->cached[w * 64 + i] == 0)
-				continue;
-			s->cached++;
-			EXPECT(((word->start & ~isolated) >> i & 1) != 0, "area %u: frame %u cached but not a block", a,
-			       w * 64 + i);
-		}
 	}
 	EXPECT(mibs == (area->flags & AREA_MIBS) / AREA_MIB, "area %u: %u blocks of order 8, not %u", a,
 	       (area->flags & AREA_MIBS) / AREA_MIB, mibs);
@@ -171,12 +164,12 @@ static bool check_rows(struct mm *mm)
 {
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-			const uint64_t *row = mm->high + (size_t)(c * SLOT_COUNT + slot) * mm->high_words;
+			const uint64_t *row = mm->high + (size_t)(c * SLOT_COUNT + slot) * (1 + mm->high_words);
 			uint64_t words = 0;
 			for (unsigned w = 0; w < mm->high_words; w++)
-				words |= row[w] != 0 ? BIT(w) : 0;
-			EXPECT(words == mm->high_sum[c][slot], "class %u slot %u: words %llx, not %llx", c, slot,
-			       (unsigned long long)mm->high_sum[c][slot], (unsigned long long)words);
+				words |= row[1 + w] != 0 ? BIT(w) : 0;
+			EXPECT(mm->high_words == 0 || words == row[0], "class %u slot %u: words %llx, not %llx", c,
+			       slot, (unsigned long long)row[0], (unsigned long long)words);
 			EXPECT((mm->orders[1][c] >> slot & 1) == (words != 0), "class %u slot %u: above", c, slot);
 			EXPECT((mm->orders[0][c] >> slot & 1) == (mm->low[c][slot] != 0), "class %u slot %u: below", c,
 			       slot);
@@ -208,12 +201,51 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 				EXPECT(words == g->part_words[c][part], "gib %u class %u slot %u: words", gi, c, slot);
 				want = words != 0;
 			}
-			uint64_t row = high ? mm->high[(size_t)(c * SLOT_COUNT + slot) * mm->high_words + gi / 64]
-					    : mm->low[c][slot];
+			const uint64_t *above = mm->high + (size_t)(c * SLOT_COUNT + slot) * (1 + mm->high_words);
+			uint64_t row = high ? above[1 + gi / 64] : mm->low[c][slot];
 			bool listed = (row >> (gi % 64) & 1) != 0;
 			EXPECT(want == listed, "gib %u class %u slot %u: listed %d", gi, c, slot, listed);
 		}
 	}
+	return true;
+}
+
+#define CACHE_PLACES (HOT_FRAMES + LATE_FRAMES + NEXT_FRAMES)
+
+/* The frames in a CPU's cache: as many as counted, each once and an allocated block, and the column of kept rows that
+ * tells of them. */
+static bool check_cache(struct mm *mm, unsigned i, struct sums *s)
+{
+	const struct mm_cpu *cpu = &mm->cpu[i];
+	uint32_t place[CACHE_PLACES];
+	uint64_t frames = 0, marks = 0;
+
+	memcpy(place, cpu->hot, sizeof(cpu->hot));
+	memcpy(place + HOT_FRAMES, cpu->late, sizeof(cpu->late));
+	memcpy(place + HOT_FRAMES + LATE_FRAMES, cpu->next, sizeof(cpu->next));
+	for (unsigned k = 0; k < CACHE_PLACES; k++) {
+		const pfn_t pfn = place[k];
+		unsigned in_row = 0;
+		if (pfn == 0)
+			continue;
+		frames++;
+		for (unsigned j = 0; j < CACHE_PLACES; j++) {
+			EXPECT(j == k || place[j] != pfn, "CPU %u keeps pfn 0x%x twice", i, place[k]);
+			in_row += place[j] != 0 && place[j] % KEPT_ROWS == pfn % KEPT_ROWS ? 1 : 0;
+		}
+		EXPECT(*kept_count(cpu, pfn) == in_row, "CPU %u keeps pfn 0x%x, its row says %u, not %u", i, place[k],
+		       *kept_count(cpu, pfn), in_row);
+		EXPECT(mm_frame_state(mm, pfn) == MM_STATE_CACHED, "CPU %u keeps pfn 0x%x, which is %s", i, place[k],
+		       mm_state_name(mm_frame_state(mm, pfn)));
+		EXPECT((mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64].start >> (pfn % 64) & 1) != 0,
+		       "CPU %u keeps pfn 0x%x, which isn't a block", i, place[k]);
+	}
+	for (pfn_t row = 0; row < KEPT_ROWS; row++)
+		marks += *kept_count(cpu, row);
+	EXPECT(frames == cache_frames(cpu) && frames == marks,
+	       "CPU %u counts %llu frames kept and marks %llu, has %llu", i, (unsigned long long)cache_frames(cpu),
+	       (unsigned long long)marks, (unsigned long long)frames);
+	s->cached += frames;
 	return true;
 }
 
@@ -230,8 +262,11 @@ static bool check_all(struct mm *mm)
 			return false;
 	if (!check_rows(mm))
 		return false;
-	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+	for (unsigned i = 0; i < mm->cpu_count; i++) {
+		if (!check_cache(mm, i, &s))
+			return false;
 		cached += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+	}
 	EXPECT(s.managed == mm->managed && s.free == mm->free && s.zero == mm->zero && s.reported == mm->reported &&
 		       s.reported_zero == mm->reported_zero && s.isolated == mm->isolated && s.cached == cached,
 	       "totals are %llu managed %llu free %llu zero %llu reported %llu isolated %llu cached, "

@@ -5,9 +5,10 @@
 
 /* --- which gibs have something of a class and order --- */
 
+/* The gibs above 4 GiB of a list, after a word that says which of its words aren't 0. */
 static uint64_t *high_row(struct mm *mm, unsigned cls, unsigned slot)
 {
-	return mm->high + (size_t)(cls * SLOT_COUNT + slot) * mm->high_words;
+	return mm->high + (size_t)(cls * SLOT_COUNT + slot) * (1 + mm->high_words);
 }
 
 static void top_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
@@ -15,8 +16,9 @@ static void top_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 	bool high = g >= mm->gib_low;
 
 	if (high) {
-		high_row(mm, cls, slot)[g / 64] |= BIT(g % 64);
-		mm->high_sum[cls][slot] |= BIT(g / 64);
+		uint64_t *row = high_row(mm, cls, slot);
+		row[1 + g / 64] |= BIT(g % 64);
+		row[0] |= BIT(g / 64);
 	} else {
 		mm->low[cls][slot] |= (uint8_t)(1u << g);
 	}
@@ -28,12 +30,12 @@ static void top_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 	bool high = g >= mm->gib_low;
 
 	if (high) {
-		uint64_t *word = &high_row(mm, cls, slot)[g / 64];
-		*word &= ~BIT(g % 64);
-		if (*word != 0)
+		uint64_t *row = high_row(mm, cls, slot);
+		row[1 + g / 64] &= ~BIT(g % 64);
+		if (row[1 + g / 64] != 0)
 			return;
-		mm->high_sum[cls][slot] &= ~BIT(g / 64);
-		if (mm->high_sum[cls][slot] != 0)
+		row[0] &= ~BIT(g / 64);
+		if (row[0] != 0)
 			return;
 	} else {
 		mm->low[cls][slot] &= (uint8_t) ~(1u << g);
@@ -47,8 +49,9 @@ static uint32_t top_first(struct mm *mm, unsigned cls, unsigned slot, bool high)
 {
 	if (!high)
 		return bit_first(mm->low[cls][slot]);
-	unsigned w = bit_first(mm->high_sum[cls][slot]);
-	return w * 64 + bit_first(high_row(mm, cls, slot)[w]);
+	const uint64_t *row = high_row(mm, cls, slot);
+	unsigned w = bit_first(row[0]);
+	return w * 64 + bit_first(row[1 + w]);
 }
 
 /* --- areas with free runs of order 0 to 8, by gib --- */
@@ -372,10 +375,8 @@ void area_map(struct mm *mm, uint32_t a)
 		bits->word[w] = (struct word){.free = ~0ull, .zero = zero, .reported = reported};
 		bits->isolated[w] = 0;
 	}
-	memset(bits->cached, 0, sizeof(bits->cached));
 	area->ladder[area->pure] = LADDER_FULL;
 	area->kind = AREA_MAPPED;
-	area->may_cache = 0;
 	index_remove(mm, a);
 }
 

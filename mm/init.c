@@ -1,7 +1,7 @@
 /* Sets an allocator up from a list of ranges, and says first how much metadata that takes.
  *
- * Layout of the metadata: areas, gibs, the top rows for gibs above 4 GiB, the numbering of gibs, and the bitmaps of
- * areas, which come last and are not touched here unless an area is partly ours.
+ * Layout of the metadata: areas, gibs, the top rows for gibs above 4 GiB, what CPUs keep, the numbering of gibs, and
+ * the bitmaps of areas, which come last and are not touched here unless an area is partly ours.
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
@@ -14,7 +14,8 @@ struct layout {
 	uint32_t gib_count;
 	uint32_t gib_span;
 	uint32_t high_words;
-	size_t gibs_at, high_at, index_at, number_at, bits_at, bytes; /* the areas come first */
+	uint32_t cpu_count;
+	size_t gibs_at, high_at, cpu_at, kept_at, index_at, number_at, bits_at, bytes; /* the areas come first */
 };
 
 /* What of a range can be used: not frame 0, whose number means "none" to much code, and nothing beyond the limit. */
@@ -49,6 +50,7 @@ static bool layout_of(const struct mm_range *ranges, size_t count, struct layout
 {
 	pfn_t high = 0, start, end;
 
+	*l = (struct layout){0};
 	for (size_t i = 0; i < count; i++)
 		if (clip(&ranges[i], &start, &end) && end > high)
 			high = end;
@@ -58,10 +60,16 @@ static bool layout_of(const struct mm_range *ranges, size_t count, struct layout
 	l->gib_span = (uint32_t)((high - 1) / GIB_FRAMES) + 1;
 	/* The last gib ends where memory does. */
 	l->area_count = (l->gib_count - 1) * GIB_AREAS + (uint32_t)((high - 1) / AREA_FRAMES % GIB_AREAS) + 1;
-	l->high_words = (l->gib_count + 63) / 64;
+	l->high_words = high > MM_PFN_4G ? (l->gib_count + 63) / 64 : 0;
+	const size_t row_words = l->high_words != 0 ? 1 + l->high_words : 0; /* a sum in front */
+	const size_t high_bytes = sizeof(uint64_t) * CLASS_COUNT * SLOT_COUNT * row_words;
+	l->cpu_count = mm_port_cpus();
+	ASSERT(l->cpu_count != 0 && l->cpu_count <= MM_CPUS_MAX);
 	l->gibs_at = align_up(l->area_count * sizeof(struct area), 64);
 	l->high_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
-	l->index_at = align_up(l->high_at + sizeof(uint64_t) * CLASS_COUNT * SLOT_COUNT * l->high_words, 64);
+	l->cpu_at = align_up(l->high_at + high_bytes, 64);
+	l->kept_at = l->cpu_at + l->cpu_count * sizeof(struct mm_cpu);
+	l->index_at = l->kept_at + align_up(l->cpu_count, KEPT_CPUS) * KEPT_ROWS;
 	l->number_at = l->index_at + sizeof(uint16_t) * l->gib_span;
 	l->bits_at = align_up(l->number_at + sizeof(uint16_t) * l->gib_count, 64);
 	l->bytes = l->bits_at + l->area_count * sizeof(struct area_bits);
@@ -250,8 +258,13 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	mm->bits = (struct area_bits *)((char *)meta + l.bits_at);
 	mm->cursor[0] = mm->cursor[1] = AREA_NONE;
 	mm->metadata_bytes = l.bytes + sizeof(*mm);
-	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+	mm->cpu_count = l.cpu_count;
+	mm->cpu = (struct mm_cpu *)((char *)meta + l.cpu_at);
+	mm->kept = (uint64_t *)((char *)meta + l.kept_at);
+	for (unsigned i = 0; i < l.cpu_count; i++) {
+		mm->cpu[i].kept = (uint8_t *)(mm->kept + i / KEPT_CPUS * KEPT_ROWS) + i % KEPT_CPUS;
 		mm->cpu[i].hot_area = MM_PFN_NONE;
+	}
 	number_gibs(mm, ranges, count);
 	for (size_t i = 0; i < count; i++) {
 		pfn_t start, end;

@@ -20,7 +20,7 @@ void zero_ledger(struct mm *mm, struct zero_ledger *out)
 		.idle_ns = mm->zero_engine.idle_ns,
 	};
 
-	for (unsigned i = 0; i < MM_CPUS_MAX; i++) {
+	for (unsigned i = 0; i < mm->cpu_count; i++) {
 		const struct mm_cpu *cpu = &mm->cpu[i];
 		l.alloc_frames += cpu->alloc_zero_frames;
 		l.alloc_ns += cpu->alloc_zero_ns;

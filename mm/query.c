@@ -46,7 +46,7 @@ enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn)
 					       ((word->reported & mask) != 0 ? 2 : 0));
 		if ((bits->isolated[w] & mask) != 0)
 			return (word->start & mask) != 0 ? MM_STATE_UNMANAGED : MM_STATE_ISOLATED;
-		if (area->may_cache != 0 && bits->cached[at] != 0)
+		if (kept_holds(mm, pfn))
 			return MM_STATE_CACHED;
 		return MM_STATE_ALLOCATED;
 	default:
@@ -58,7 +58,7 @@ static uint64_t cached_frames(const struct mm *mm)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+	for (unsigned i = 0; i < mm->cpu_count; i++)
 		n += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	return n;
 }
@@ -156,7 +156,7 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 		buddy_gib(mm, g, rows);
 		mm_unlock(mm);
 	}
-	for (unsigned i = 0; i < MM_CPUS_MAX; i++) {
+	for (unsigned i = 0; i < mm->cpu_count; i++) {
 		rows[0].free_blocks += cache_frames(&mm->cpu[i]);
 		rows[MM_ORDER_AREA].free_blocks += mm->cpu[i].hot_area != MM_PFN_NONE ? 1 : 0;
 	}
@@ -164,13 +164,13 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 
 /* --- rows of stats, all of mm_system --- */
 
-#define SUM_OF_CPUS(field)                                 \
-	static uint64_t sum_##field(void)                  \
-	{                                                  \
-		uint64_t n = 0;                            \
-		for (unsigned i = 0; i < MM_CPUS_MAX; i++) \
-			n += mm_system.cpu[i].field;       \
-		return n;                                  \
+#define SUM_OF_CPUS(field)                                         \
+	static uint64_t sum_##field(void)                          \
+	{                                                          \
+		uint64_t n = 0;                                    \
+		for (unsigned i = 0; i < mm_system.cpu_count; i++) \
+			n += mm_system.cpu[i].field;               \
+		return n;                                          \
 	}
 
 SUM_OF_CPUS(alloc_calls)

@@ -38,7 +38,7 @@ KNOB(report_order, .name = "report.order", .unit = "order", .max = MM_ORDER_MAX,
      .help = "smallest block that is reported", .value = &order_min, .changed = changed);
 KNOB(report_delay, .name = "report.delay_ms", .unit = "ms", .max = 3600000,
      .help = "from the moment there is something to report to the first batch", .value = &delay_ms, .changed = changed);
-KNOB(report_batch, .name = "report.batch", .unit = "blocks", .min = 1, .max = PAGE_BATCH_BLOCKS,
+KNOB(report_batch, .name = "report.batch", .unit = "blocks", .min = 1, .max = REPORT_SLOTS * PAGE_BATCH_BLOCKS,
      .help = "blocks of report.order's size that a batch covers at most", .value = &batch_blocks, .changed = changed);
 KNOB(report_reserve, .name = "report.reserve_pct", .unit = "% of managed", .max = 100,
      .help = "free memory that is never reported", .value = &reserve_pct, .changed = changed);
@@ -447,7 +447,7 @@ void report_status(struct mm *mm, struct report_status *out)
 	const struct report_engine *e = &mm->report_engine;
 	uint64_t any, zero, waits = 0;
 
-	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+	for (unsigned i = 0; i < mm->cpu_count; i++)
 		waits += mm->cpu[i].alloc_waits;
 	mm_lock(mm);
 	budget(mm, &any, &zero);

@@ -60,7 +60,6 @@ struct word {
 struct area_bits {
 	struct word word[AREA_WORDS];
 	uint64_t isolated[AREA_WORDS]; /* (L) */
-	uint8_t cached[AREA_FRAMES];   /* (P) bytes, since CPUs mark their own frames without the lock */
 };
 
 enum area_kind {
@@ -84,7 +83,7 @@ enum area_flag {
 /* Areas and gibs are numbered through those gibs that have frames of ours: the hole below 4 GiB takes no metadata.
  * So area a lies in gib a / 512, and buddy.h turns its number into a pfn and back. */
 
-/* One cache line; all of it (L) but for what struct mm's comment says of kind and flags in a CPU's cache. */
+/* One cache line; all of it (L), but for kind while the area is a block in a CPU's hot slot. */
 struct area {
 	uint64_t ladder[CLASS_COUNT]; /* only ladder[pure] is kept up while pure isn't CLASS_MIXED */
 	uint16_t free;		      /* frames; cached and isolated ones are not free here */
@@ -93,11 +92,8 @@ struct area {
 	uint16_t reported_zero;
 	uint32_t fit; /* how the indexes list it, see index.h */
 	uint8_t kind;
-	uint8_t pure; /* the one class of all its free frames, or CLASS_MIXED */
-	union {
-		uint8_t order;	   /* of an AREA_HEAD */
-		uint8_t may_cache; /* (P) of an AREA_MAPPED: frames of it may be cached; sticky, set without the lock */
-	};
+	uint8_t pure;  /* the one class of all its free frames, or CLASS_MIXED */
+	uint8_t order; /* of an AREA_HEAD */
 	uint8_t flags;
 };
 _Static_assert(sizeof(struct area) == 64, "an area's header is one cache line");
@@ -117,17 +113,19 @@ struct gib {
 #define LATE_FRAMES 16u
 #define NEXT_FRAMES 16u
 
-/* What a CPU keeps for itself, see cache.h. */
+/* What a CPU keeps for itself, see cache.h. A place that is empty holds 0, which is never a frame of ours. Frames are
+ * below MM_PFN_LIMIT and fit 32 bits. */
 struct mm_cpu {
-	uint32_t hot_count;	 /* (P) frames in the ring */
-	uint32_t hot_at;	 /* (P) where the next one goes; the newest is the one before */
-	uint32_t late_count;	 /* (P) */
-	uint32_t next_at;	 /* (P) the first one that is left */
-	uint32_t next_end;	 /* (P) */
-	pfn_t hot[HOT_FRAMES];	 /* (P) freed last: a ring */
-	pfn_t late[LATE_FRAMES]; /* (P) freed, to be given to the buddy together */
-	pfn_t next[NEXT_FRAMES]; /* (P) dirty ones taken from the buddy together, to be allocated next */
-	pfn_t hot_area;		 /* (P) an allocated order-9 block, or MM_PFN_NONE */
+	uint32_t hot[HOT_FRAMES];   /* (P) freed last: a ring */
+	uint32_t late[LATE_FRAMES]; /* (P) freed, to be given to the buddy together */
+	uint32_t next[NEXT_FRAMES]; /* (P) dirty ones taken from the buddy together, to be allocated next */
+	uint32_t hot_count;	    /* (P) frames in the ring */
+	uint32_t hot_at;	    /* (P) where the next one goes; the newest is the one before */
+	uint32_t late_count;	    /* (P) */
+	uint32_t next_at;	    /* (P) the first one that is left */
+	uint32_t next_end;	    /* (P) */
+	uint8_t *kept;		    /* (C) its column of mm.kept, see kept.h */
+	pfn_t hot_area;		    /* (P) an allocated order-9 block, or MM_PFN_NONE */
 	/* (P) This CPU's share of the counters. */
 	uint64_t alloc_calls;
 	uint64_t alloc_failed;
@@ -144,7 +142,7 @@ struct mm_cpu {
 } __attribute__((aligned(64)));
 
 /* A batch of blocks that are isolated, see page_proc.h. */
-#define PAGE_BATCH_BLOCKS 256u
+#define PAGE_BATCH_BLOCKS 64u
 
 struct mm_block {
 	uint64_t pfn : 48;
@@ -211,13 +209,15 @@ struct mm {
 	struct area *areas;	  /* (C) */
 	struct area_bits *bits;	  /* (C) */
 	struct gib *gibs;	  /* (C) */
-	uint64_t *high;		  /* (C) [class][slot][high_words]: gibs above 4 GiB */
-	uint32_t high_words;	  /* (C) */
+	uint64_t *high;		  /* (L) [class][slot][1 + high_words]: which words aren't 0, then gibs above 4 GiB */
+	uint32_t high_words;	  /* (C) 0: no memory there, and no rows */
+	uint32_t cpu_count;	  /* (C) */
+	struct mm_cpu *cpu;	  /* (C) */
+	uint64_t *kept;		  /* (P) [cpus / 8][KEPT_ROWS]: which frames CPUs may keep, see kept.h */
 	uint32_t cursor[2];	  /* (L) areas that serve order-0 requests: [0] not zero, [1] zero ones; or AREA_NONE */
 	uint32_t cursor_class[2]; /* (L) the one state that they serve */
-	uint32_t orders[2][CLASS_COUNT];	    /* (L) [above 4 GiB][class]: slots with a listed run */
-	uint8_t low[CLASS_COUNT][SLOT_COUNT];	    /* (L) gibs below 4 GiB */
-	uint64_t high_sum[CLASS_COUNT][SLOT_COUNT]; /* (L) which words of high aren't 0 */
+	uint32_t orders[2][CLASS_COUNT];      /* (L) [above 4 GiB][class]: slots with a listed run */
+	uint8_t low[CLASS_COUNT][SLOT_COUNT]; /* (L) gibs below 4 GiB */
 
 	/* Frames. */
 	uint64_t managed;	 /* (L) */
@@ -241,6 +241,4 @@ struct mm {
 
 	struct zero_engine zero_engine;
 	struct report_engine report_engine;
-
-	struct mm_cpu cpu[MM_CPUS_MAX];
 };

@@ -10,6 +10,7 @@
 #include <time.h>
 
 char *host_frames;
+unsigned host_cpus = 2;
 _Thread_local unsigned host_cpu;
 struct host_counts host_counts;
 void (*host_hook)(const char *what, pfn_t pfn, size_t frames);
@@ -55,6 +56,7 @@ void host_reset(void)
 	host_hook = NULL;
 	host_should_yield = NULL;
 	host_lock_watch = NULL;
+	host_cpus = 2;
 	host_cpu = 0;
 	host_time_set(1000000000);
 	host_log_clear();

@@ -1,4 +1,5 @@
-/* What a CPU may see of another one's change half way: frees look at a block without the lock first. */
+/* What a CPU sees of another one: changes half way, since frees look at a block without the lock first, and frames that
+ * the other one keeps. */
 #include <pthread.h>
 #include <unistd.h>
 
@@ -37,5 +38,51 @@ TEST(mm_cpus, a_neighbour_on_its_way_makes_no_wrong_order)
 	mm_port_unlock(&mm->lock);
 	CHECK_EQ(pthread_join(thread, NULL), 0);
 	CHECK(mm_frame_state(mm, shared_pfn) != MM_STATE_ALLOCATED);
+	CHECK_MM(mm);
+}
+
+/* Frees a frame into a CPU's cache; its area has no other free frame, or hardly any, so that it counts as hot. */
+static void free_on(struct mm *mm, unsigned cpu, pfn_t pfn)
+{
+	host_cpu = cpu;
+	mm_free(mm, pfn, 0);
+	CHECK_EQ(mm_frame_state(mm, pfn), MM_STATE_CACHED);
+}
+
+TEST(mm_cpus, a_frame_that_another_cpu_keeps_is_not_freed_again)
+{
+	static const unsigned keepers[] = {0, 7, 8, 40, MM_CPUS_MAX - 1};
+
+	for (unsigned i = 0; i < ARRAY_LEN(keepers); i++) {
+		host_cpus = MM_CPUS_MAX;
+		struct mm *mm = fixture_mm(1024, MM_FRESH_DIRTY);
+		pfn_t pfn = fixture_base() + 77;
+		CHECK_EQ(mm_take_range(mm, fixture_base(), 512), 0);
+		free_on(mm, keepers[i], pfn);
+		CHECK_MM(mm);
+		host_cpu = 3;
+		CHECK_PANIC(mm_free(mm, pfn, 0), "double free");
+	}
+}
+
+TEST(mm_cpus, frames_that_share_a_row_of_counts_are_told_apart)
+{
+	struct mm *mm = fixture_mm(4096, MM_FRESH_DIRTY);
+	pfn_t pfn = fixture_base() + 77;
+
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 2048), 0);
+	free_on(mm, 0, pfn);
+	free_on(mm, 1, pfn + 512);
+	free_on(mm, 0, pfn + 1024);
+	CHECK_EQ(mm_frame_state(mm, pfn + 1536), MM_STATE_ALLOCATED);
+	CHECK_MM(mm);
+	host_cpu = 0;
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), pfn + 1024);
+	CHECK_EQ(mm_frame_state(mm, pfn + 1024), MM_STATE_ALLOCATED);
+	free_on(mm, 1, pfn + 1024);
+	mm_drain(mm);
+	host_cpu = 0;
+	mm_drain(mm);
+	CHECK_EQ(fixture_count(mm, fixture_base(), 2048, MM_STATE_DIRTY), 3);
 	CHECK_MM(mm);
 }

@@ -157,7 +157,7 @@ uint64_t fixture_alloc_failed(struct mm *mm)
 {
 	uint64_t n = 0;
 
-	for (unsigned i = 0; i < MM_CPUS_MAX; i++)
+	for (unsigned i = 0; i < mm->cpu_count; i++)
 		n += mm->cpu[i].alloc_failed;
 	return n;
 }

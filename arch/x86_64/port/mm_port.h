@@ -8,7 +8,8 @@
  *   struct mm_lock             zero-initialised is unlocked; never taken by an interrupt handler
  *   mm_port_now_ns()           a monotonic clock, may be read with a lock held
  *   mm_port_should_yield()     true when a wake-up is due that the caller, an idle-time task, should make way for
- *   mm_port_cpu()              number of the CPU that runs, 0 to MM_CPUS_MAX - 1; the caller can't be moved away,
+ *   mm_port_cpus()             how many CPUs there are for mm, 1 to MM_CPUS_MAX; never changes
+ *   mm_port_cpu()              number of the CPU that runs, 0 to mm_port_cpus() - 1; the caller can't be moved away,
  *                              since kernel threads here switch only where they ask to
  *   mm_port_relax()            called in a bounded wait loop, without a lock: lets the machine get on,
  *                              other threads first: also between stretches of a long zeroing
@@ -57,6 +58,11 @@ static inline bool mm_port_lock_held(struct mm_lock *l)
 
 uint64_t mm_port_now_ns(void);
 bool mm_port_should_yield(void);
+
+static inline unsigned mm_port_cpus(void)
+{
+	return 1;
+}
 
 static inline unsigned mm_port_cpu(void)
 {

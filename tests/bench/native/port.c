@@ -10,6 +10,7 @@
 #include "lib/assert.h"
 
 char *host_frames; /* NULL: reading or writing a frame faults at once */
+unsigned host_cpus = 2;
 _Thread_local unsigned host_cpu;
 
 static _Noreturn void unexpected(const char *what)

@@ -12,7 +12,8 @@
 
 #include "lib/types.h"
 
-extern char *host_frames; /* where frame 0 would be */
+extern char *host_frames;  /* where frame 0 would be */
+extern unsigned host_cpus; /* 2, unless a test that makes its allocator after it says more */
 extern _Thread_local unsigned host_cpu;
 
 static inline void *mm_port_frame(pfn_t pfn)
@@ -48,6 +49,11 @@ static inline bool mm_port_lock_held(struct mm_lock *l)
 uint64_t mm_port_now_ns(void);
 
 bool mm_port_should_yield(void);
+
+static inline unsigned mm_port_cpus(void)
+{
+	return host_cpus;
+}
 
 static inline unsigned mm_port_cpu(void)
 {

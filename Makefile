@@ -62,9 +62,10 @@ KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c mm/*.c dr
 KERNEL_S := $(wildcard arch/x86_64/*.S)
 BOOT_C := $(wildcard boot/*.c)
 
-# What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no machine.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,line.c parse.c cmd.c knob.c sorted.c \
-	script_lines.c symbols.c memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
+# What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no
+# machine.
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,line.c parse.c cmd.c knob.c \
+	sorted.c script_lines.c symbols.c memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 

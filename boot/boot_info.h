@@ -38,6 +38,5 @@ struct boot_info {
 	uint64_t kernel_bytes; /* ... to __kernel_end, bss included */
 	uint64_t tables_paddr; /* the loader's page tables: one run, in use until the kernel has its own */
 	uint64_t tables_bytes;
-	uint64_t entry_tsc;    /* TSC when the loader started, for boot.ms */
-	uint64_t loader_paddr; /* the loader's own image and pool need no entry: EfiLoaderCode, EfiLoaderData */
+	uint64_t entry_tsc; /* TSC when the loader started: where the kernel's clock is 0 */
 };

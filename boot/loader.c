@@ -291,8 +291,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 				   .kernel_bytes = image.end - image.start,
 				   .tables_paddr = tables.paddr,
 				   .tables_bytes = tables.frames * EFI_PAGE_SIZE,
-				   .entry_tsc = entry_tsc,
-				   .loader_paddr = (uintptr_t)self->ImageBase};
+				   .entry_tsc = entry_tsc};
 	exit_boot_services(handle, &map);
 	info->ranges = (uintptr_t)map.ranges;
 	info->range_count = (uint32_t)map.count;

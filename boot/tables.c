@@ -52,7 +52,8 @@ size_t tables_frames(const struct boot_range *ranges, size_t count, uint64_t ker
 	for (size_t g = 0; g < GIBS_MAX; g++)
 		frames += touched[g / 64] >> g % 64 & 1;
 
-	/* The kernel's two GiB windows at most, its 4 KiB entries, unaligned at both ends; three for the page elsewhere. */
+	/* The kernel's two GiB windows at most, its 4 KiB entries, unaligned at both ends; three for the page
+	 * elsewhere. */
 	frames += 1 + 2 + kernel_bytes / MIB2 + 2;
 	return frames + 3;
 }

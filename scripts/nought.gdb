@@ -25,9 +25,9 @@ def word(address):
     return int.from_bytes(gdb.selected_inferior().read_memory(address, 8).tobytes(), "little")
 
 
-def place(address):
-    """function+offset of a code address."""
-    block = gdb.block_for_pc(address)
+def place(address, returned=False):
+    """function+offset of a code address; a call that doesn't return may be the last of its function."""
+    block = gdb.block_for_pc(address - returned)
     while block and not block.function:
         block = block.superblock
     return f"{block.function}+{address - block.start}" if block else f"{address:#x}"
@@ -95,11 +95,14 @@ class nought_threads(Command):
         threads = gdb.parse_and_eval("'kernel/thread.c'::threads")
         queue = gdb.parse_and_eval("'kernel/thread.c'::queues[0]")
         for thread in [queue["idle"]] + [threads[i] for i in range(threads.type.sizeof // threads[0].type.sizeof)]:
-            state = str(thread["state"])
-            if not thread["name"] or state == "THREAD_FREE":
+            if not thread["name"] or str(thread["state"]) == "THREAD_FREE":
                 continue
+            # The idle loop's own state stays as it was when it last ran: it is never in a queue.
+            runs = thread.address == queue["current"]
+            idle = thread.address == queue["idle"].address
+            state = "running" if runs else "ready" if idle else str(thread["state"]).removeprefix("THREAD_").lower()
             gdb.write(f"{thread['name'].string()}: {state}\n")
-            if state != "THREAD_RUNNING":
+            if not runs:
                 self.backtrace(int(thread["rsp"]))
 
     def backtrace(self, rsp):
@@ -108,7 +111,7 @@ class nought_threads(Command):
         while rbp and len(calls) < 16:
             calls.append(word(rbp + 8))
             rbp = word(rbp)
-        gdb.write("".join(f"    {place(call)}\n" for call in calls if call))
+        gdb.write("".join(f"    {place(call, returned=True)}\n" for call in calls if call))
 
 
 for command in (nought_boot, nought_log, nought_stats, nought_knobs, nought_frame, nought_threads):

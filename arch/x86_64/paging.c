@@ -61,7 +61,8 @@ static paddr_t new_table(void)
 	return table;
 }
 
-/* The entry for va at that level. With make, tables on the way are made. NULL: none, no memory, or a large page above. */
+/* The entry for va at that level. With make, tables on the way are made. NULL: none, no memory, or a large page above
+ * it. */
 static uint64_t *entry_at(uint64_t va, unsigned level, bool make)
 {
 	uint64_t *table = phys_to_virt(root);

@@ -12,7 +12,8 @@ struct trap_frame {
 };
 _Static_assert(sizeof(struct trap_frame) == 22 * 8, "trap_entry.S pushes these");
 
-/* Vectors. 0 to 31 are the CPU's exceptions; the masked 8259s are moved to 32 to 47, where a spurious one does no harm. */
+/* Vectors. 0 to 31 are the CPU's exceptions; the masked 8259s are moved to 32 to 47, where a spurious one does no
+ * harm. */
 #define VECTOR_PIC	0x20u
 #define VECTOR_TIMER	0x40u
 #define VECTOR_GSI	0x50u /* the first of those that irq_install gives out */

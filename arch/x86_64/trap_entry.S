@@ -6,8 +6,9 @@
 	.balign 16
 trap_entry_\vector:
 	/* The CPU pushes an error code for these (SDM volume 3, 6.13); the others get a 0 in its place. */
-	.if (\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30)
-	.else
+	.set has_error, (\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17)
+	.set has_error, has_error || (\vector == 21) || (\vector == 29) || (\vector == 30)
+	.if !has_error
 	pushq $0
 	.endif
 	pushq $\vector

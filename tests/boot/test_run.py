@@ -48,7 +48,7 @@ def test_leaving(leave, tmp_path):
     pidfile = tmp_path / "pid"
     shell = pexpect.spawn("/bin/sh", env={**machine.environment(MEM="256M", PIDFILE=pidfile), "PS1": "sh$ "}, timeout=60)
     shell.expect_exact("sh$ ")
-    shell.sendline(f"stty -a >{tmp_path}/before; {machine.RUN}; echo status=$?; stty -a >{tmp_path}/after; echo don''e")
+    shell.sendline(f"stty -a >{tmp_path}/before; '{machine.RUN}'; echo status=$?; stty -a >{tmp_path}/after; echo don''e")
     shell.expect_exact(machine.PROMPT)
     qemu = int(pidfile.read_text())
     if leave == "^]":

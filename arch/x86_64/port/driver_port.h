@@ -1,13 +1,13 @@
 /* The drivers' port: all that drivers/ needs from the machine under it.
  *
- *   driver_port_map(paddr, n)   pointer to n bytes of device registers, for the read and write verbs only; NULL when they
- *                               can't be mapped. The same registers may be mapped more than once; never unmapped.
+ *   driver_port_map(paddr, n)   pointer to n bytes of device registers, for the read and write verbs only; NULL when
+ *                               they can't be mapped. The same ones may be mapped more than once; never unmapped.
  *   driver_port_readN, writeN   one access of that width to registers, in program order among each other; a device
  *                               that is gone reads as ones and ignores writes
  *   driver_port_frame(pfn)      pointer to the memory of a frame that mm gave out, shared with a device
  *   driver_port_dma(pfn)        the address by which a device knows that frame
- *   driver_port_wmb, rmb, mb    order stores to shared memory, loads from it, stores before later loads; wmb and mb also
- *                               order them before a driver_port_write that follows
+ *   driver_port_wmb, rmb, mb    order stores to shared memory, loads from it, stores before later loads; wmb and mb
+ *                               also order them before a driver_port_write that follows
  *   driver_port_now_ns()        a monotonic clock
  *   driver_port_relax()         called in a bounded wait loop: lets the machine get on
  *   driver_port_log             printf-like, one line

@@ -2,8 +2,8 @@
  */
 #include "port/mm_port.h"
 
-/* Non-temporal stores of 8 bytes: they need no vector register, and are as fast as the widest. A line at a time, so that
- * each write-combining buffer fills up and leaves as one. */
+/* Non-temporal stores of 8 bytes: they need no vector register, and are as fast as the widest. A line at a time, so
+ * that each write-combining buffer fills up and leaves as one. */
 void mm_port_zero_cold(pfn_t pfn, size_t frames)
 {
 	uint64_t *p = mm_port_frame(pfn);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "kernel/handles.h"
 #include "mm/mm.h"
 
@@ -79,6 +80,8 @@ static int cmd_alloc(int argc, char **argv)
 	}
 	unsigned want = (cold ? MM_ZERO_COLD : hot ? MM_ZERO_HOT : MM_ANY) | (low ? MM_BELOW_4G : 0);
 	enum handle_error error = handle_alloc((unsigned)order, want, count, &handle);
+	if (error == HANDLE_STOPPED)
+		return CMD_FAILED;
 	if (error != HANDLE_OK) {
 		print_failure(error, count, (unsigned)order, want);
 		return CMD_FAILED;
@@ -158,12 +161,9 @@ static int cmd_verify(int argc, char **argv)
 CMD(verify, "verify", "HANDLE BYTE", "read every byte of a handle's blocks", cmd_verify);
 
 /* keep 0: all of it. */
-static void free_one(struct handle *handle, uint64_t keep)
+static bool free_one(struct handle *handle, uint64_t keep)
 {
-	if (keep == 0)
-		handle_free(handle);
-	else
-		handle_thin(handle, keep);
+	return keep == 0 ? handle_free(handle) : handle_thin(handle, keep);
 }
 
 static int cmd_free(int argc, char **argv)
@@ -179,15 +179,15 @@ static int cmd_free(int argc, char **argv)
 	if (strcmp(argv[1], "all") == 0) {
 		for (struct handle *handle = handle_first(), *next; handle; handle = next) {
 			next = handle->next;
-			free_one(handle, keep);
+			if (!free_one(handle, keep) || (next && console_interrupted(argv[0])))
+				return CMD_FAILED;
 		}
 		return 0;
 	}
 	struct handle *handle = handle_of(argv[0], argv[1]);
 	if (!handle)
 		return CMD_FAILED;
-	free_one(handle, keep);
-	return 0;
+	return free_one(handle, keep) ? 0 : CMD_FAILED;
 }
 
 CMD(free, "free", "[-k N] HANDLE|all", "give blocks back; -k keeps every N-th block, beginning with the first",

@@ -10,13 +10,19 @@
 #include "mm/mm.h"
 #include "port/mm_port.h"
 
-/* How much is written, read or freed at a time before other threads get a turn. */
-#define SLICE_BYTES  (4 * MIB)
-#define SLICE_BLOCKS 4096u
+/* How much is written or read, and freed, at a time before other threads get a turn. */
+#define SLICE_BYTES	   (4 * MIB)
+#define FREED_SLICE_BLOCKS 4096u
+#define FREED_SLICE_FRAMES (1u << 16)
 
 static struct handle *first;
 static struct handle **last = &first;
 static uint64_t next_id = 1;
+
+static bool alloc_interrupted(void *interrupted)
+{
+	return *(bool *)interrupted = console_interrupted("alloc");
+}
 
 enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, struct handle **out)
 {
@@ -24,10 +30,10 @@ enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, st
 	struct handle *handle = malloc(sizeof(*handle));
 	pfn_t *pfns = count <= SIZE_MAX / sizeof(*pfns) ? malloc(count * sizeof(*pfns)) : NULL;
 	enum handle_error error = HANDLE_NO_LIST;
+	bool interrupted = false;
 
 	if (handle && pfns) {
-		error = HANDLE_NO_BLOCKS;
-		if (mm_alloc_bulk(&mm_system, order, want, count, pfns)) {
+		if (mm_alloc_bulk_until(&mm_system, order, want, count, pfns, alloc_interrupted, &interrupted)) {
 			*handle = (struct handle){
 				.id = next_id++, .order = order, .want = want, .count = count, .pfns = pfns};
 			*last = handle;
@@ -35,6 +41,7 @@ enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, st
 			*out = handle;
 			return HANDLE_OK;
 		}
+		error = interrupted ? HANDLE_STOPPED : HANDLE_NO_BLOCKS;
 	}
 	free(pfns);
 	free(handle);
@@ -54,50 +61,59 @@ struct handle *handle_find(uint64_t id)
 	return handle;
 }
 
-static void free_blocks(unsigned order, uint64_t count, const pfn_t *pfns)
+/* How many blocks of an order are freed at a time: freeing can mean zeroing them. */
+static uint64_t freed_slice(unsigned order)
 {
-	for (uint64_t done = 0; done < count;) {
-		uint64_t slice = count - done < SLICE_BLOCKS ? count - done : SLICE_BLOCKS;
-		mm_free_bulk(&mm_system, order, slice, pfns + done);
-		done += slice;
-		thread_yield();
-	}
+	uint64_t blocks = FREED_SLICE_FRAMES >> order;
+
+	return blocks == 0 ? 1 : blocks < FREED_SLICE_BLOCKS ? blocks : FREED_SLICE_BLOCKS;
 }
 
-void handle_free(struct handle *handle)
+bool handle_free(struct handle *handle)
 {
+	while (handle->count != 0) {
+		uint64_t most = freed_slice(handle->order), slice = handle->count < most ? handle->count : most;
+		handle->count -= slice;
+		mm_free_bulk(&mm_system, handle->order, slice, handle->pfns + handle->count);
+		thread_yield();
+		if (handle->count != 0 && console_interrupted("free"))
+			return false;
+	}
 	struct handle **at = &first;
 	while (*at != handle)
 		at = &(*at)->next;
 	*at = handle->next;
 	if (last == &handle->next)
 		last = at;
-	free_blocks(handle->order, handle->count, handle->pfns);
 	free(handle->pfns);
 	free(handle);
+	return true;
 }
 
-uint64_t handle_thin(struct handle *handle, uint64_t keep)
+bool handle_thin(struct handle *handle, uint64_t keep)
 {
 	pfn_t freed[64];
-	uint64_t kept = 0, gone = 0, waiting = 0;
+	uint64_t most = freed_slice(handle->order) < ARRAY_LEN(freed) ? freed_slice(handle->order) : ARRAY_LEN(freed);
+	uint64_t kept = 0, waiting = 0, at = 0;
+	bool interrupted = false;
 
 	ASSERT(keep >= 2);
-	for (uint64_t i = 0; i < handle->count; i++) {
-		if (i % keep == 0) {
-			handle->pfns[kept++] = handle->pfns[i];
+	while (at < handle->count && !interrupted) {
+		if (at % keep == 0)
+			handle->pfns[kept++] = handle->pfns[at];
+		else
+			freed[waiting++] = handle->pfns[at];
+		at++;
+		if (waiting < most && at < handle->count)
 			continue;
-		}
-		freed[waiting++] = handle->pfns[i];
-		gone++;
-		if (waiting == ARRAY_LEN(freed)) {
-			free_blocks(handle->order, waiting, freed);
-			waiting = 0;
-		}
+		mm_free_bulk(&mm_system, handle->order, waiting, freed);
+		waiting = 0;
+		thread_yield();
+		interrupted = at < handle->count && console_interrupted("free");
 	}
-	free_blocks(handle->order, waiting, freed);
-	handle->count = kept;
-	return gone;
+	memmove(handle->pfns + kept, handle->pfns + at, (handle->count - at) * sizeof(*handle->pfns));
+	handle->count -= at - kept;
+	return !interrupted;
 }
 
 /* After so many bytes: other threads get a turn, and the user may have had enough. */

@@ -1,7 +1,8 @@
 /* Memory that was asked for on the console: numbered handles, each a set of blocks of one order.
  *
  * Handles are counted from 1 and never used again. The lists of blocks lie on the kernel's heap, which draws on the same
- * memory. Only the console's thread uses them. Calls that take long let other threads run now and then.
+ * memory. Only the console's thread uses them. Calls that take long let other threads run now and then, and end early when
+ * the user wants that (^C).
  */
 #pragma once
 
@@ -20,6 +21,7 @@ enum handle_error {
 	HANDLE_OK,
 	HANDLE_NO_LIST,	  /* no memory for the list of blocks */
 	HANDLE_NO_BLOCKS, /* that many blocks there aren't */
+	HANDLE_STOPPED,	  /* interrupted, said so */
 };
 
 /* Gets count (at least 1) blocks, all or none. *out is valid until handle_free. */
@@ -29,12 +31,12 @@ enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, st
 struct handle *handle_first(void);
 struct handle *handle_find(uint64_t id);
 
-/* Gives all blocks back; the handle is gone. */
-void handle_free(struct handle *handle);
+/* Gives all blocks back, the last first; the handle is gone. False: interrupted, said so; the handle holds the rest. */
+bool handle_free(struct handle *handle);
 
-/* Gives blocks back but for the first of every `keep` (at least 2), which the handle goes on to hold. Returns how many it
- * gave back. */
-uint64_t handle_thin(struct handle *handle, uint64_t keep);
+/* Gives blocks back but for the first of every `keep` (at least 2), which the handle goes on to hold. False: interrupted,
+ * said so; it holds what it hadn't come to as well. */
+bool handle_thin(struct handle *handle, uint64_t keep);
 
 /* Writes every byte. False: interrupted, said so. */
 bool handle_fill(const struct handle *handle, uint8_t byte);

@@ -314,18 +314,67 @@ static size_t take_bulk(struct mm *mm, unsigned order, unsigned want, size_t cou
 	return *pfns != MM_PFN_NONE ? 1 : 0;
 }
 
+/* Delivers zeroed blocks an area's worth at a time, and asks stop in between. Returns how many frames are done. */
+static uint64_t deliver_until(struct mm *mm, unsigned order, unsigned want, size_t count, const pfn_t *pfns,
+			      bool (*stop)(void *arg), void *arg)
+{
+	const unsigned step = order < MM_ORDER_AREA ? order : MM_ORDER_AREA;
+	const uint64_t frames = (uint64_t)count << order;
+
+	for (uint64_t at = 0; at < frames; at += 1ull << step) {
+		if (at % AREA_FRAMES == 0 && stop(arg))
+			return at;
+		deliver(mm, this_cpu(mm), pfns[at >> order] + at % (1ull << order), step, want, true);
+	}
+	return frames;
+}
+
+/* Gives all blocks of a bulk call back, of which the first `zeroed` frames are zero by now, the others as they were. */
+static void undo_bulk(struct mm *mm, unsigned order, size_t count, pfn_t *pfns, uint64_t zeroed)
+{
+	const size_t whole = (size_t)(zeroed >> order);
+	const unsigned areas = (unsigned)(zeroed % (1ull << order) / AREA_FRAMES);
+
+	if (areas != 0) {
+		pfn_t pfn = pfns[whole];
+		mm_split(mm, pfn, order, MM_ORDER_AREA);
+		for (unsigned i = 0; i < 1u << (order - MM_ORDER_AREA); i++) {
+			mm_lock_timed(mm);
+			buddy_give(mm, pfn + i * AREA_FRAMES, MM_ORDER_AREA, i < areas ? CLASS_ZERO : GIVE_AS_WAS);
+			pressure_relax(mm);
+			mm_unlock(mm);
+		}
+		pfns[whole] = pfns[--count];
+	}
+	while (count != 0) {
+		mm_lock_timed(mm);
+		for (unsigned i = 0; i < BULK_HOLD && count != 0; i++) {
+			count--;
+			buddy_give(mm, pfns[count], order, count < whole ? CLASS_ZERO : GIVE_AS_WAS);
+		}
+		pressure_relax(mm);
+		mm_unlock(mm);
+	}
+}
+
 bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
+{
+	return mm_alloc_bulk_until(mm, order, want, count, pfns, NULL, NULL);
+}
+
+bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
+			 bool (*stop)(void *arg), void *arg)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
 	size_t got = 0;
-	bool more = true;
+	bool more = true, stopped = false;
 
 	ASSERT(order <= MM_ORDER_MAX);
 	cpu->alloc_calls++;
 	/* What can't be had at all is refused before anything is disturbed. */
 	if (count > (mm->managed >> order))
 		more = false;
-	while (more && got < count) {
+	while (more && got < count && !stopped) {
 		mm_lock_timed(mm);
 		for (size_t held = 0; held < BULK_HOLD && more && got < count;) {
 			size_t n = take_bulk(mm, order, want, count - got, pfns + got);
@@ -335,20 +384,23 @@ bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, p
 		}
 		pressure_check(mm);
 		mm_unlock(mm);
+		stopped = stop != NULL && stop(arg);
 	}
-	if (got == count) {
-		for (size_t i = 0; i < count; i++)
-			deliver(mm, cpu, pfns[i], order, want, true);
-		return true;
+	uint64_t zeroed = 0;
+	if (got == count && !stopped) {
+		if (stop == NULL || (want & ~MM_BELOW_4G) == MM_ANY) {
+			for (size_t i = 0; i < count; i++)
+				deliver(mm, cpu, pfns[i], order, want, true);
+			return true;
+		}
+		zeroed = deliver_until(mm, order, want, count, pfns, stop, arg);
+		if (zeroed == (uint64_t)count << order)
+			return true;
+		stopped = true;
 	}
-	cpu->alloc_failed++;
-	while (got != 0) {
-		mm_lock_timed(mm);
-		for (unsigned i = 0; i < BULK_HOLD && got != 0; i++)
-			buddy_give(mm, pfns[--got], order, GIVE_AS_WAS);
-		pressure_relax(mm);
-		mm_unlock(mm);
-	}
+	if (!stopped)
+		cpu->alloc_failed++;
+	undo_bulk(mm, order, got, pfns, zeroed);
 	return false;
 }
 

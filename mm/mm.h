@@ -77,6 +77,12 @@ void mm_free(struct mm *mm, pfn_t pfn, unsigned order);
  * and pfns has undefined contents. */
 bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns);
 
+/* As mm_alloc_bulk, for calls that may take long: stop(arg) is asked now and then, without locks, for each 2 MiB at
+ * least. When it says true, the call fails and everything goes back: what was zeroed for it meanwhile as ZERO, all else
+ * as it was. That isn't counted in mm.alloc_failed. */
+bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
+			 bool (*stop)(void *arg), void *arg);
+
 /* Frees count blocks of one order, as mm_free would one by one. */
 void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns);
 

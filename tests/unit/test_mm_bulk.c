@@ -1,4 +1,6 @@
 /* Bulk calls: all of it or nothing, and nothing means that nobody can tell. */
+#include <string.h>
+
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
@@ -142,6 +144,81 @@ TEST(mm_bulk, failure_leaves_everything_as_it_was)
 			naive_check_buddy(mm, fixture_base(), FRAMES);
 			CHECK_MM(mm);
 		}
+	}
+}
+
+static bool stop_after(void *asks)
+{
+	unsigned *left = asks;
+
+	if (*left == 0)
+		return true;
+	(*left)--;
+	return false;
+}
+
+static struct mm *all_dirty(unsigned char *states)
+{
+	struct mm *mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+
+	memset(states, MM_STATE_DIRTY, FRAMES);
+	return mm;
+}
+
+/* Stopped at each time that it asks: what was zeroed stays zero, all else is as it was. */
+TEST(mm_bulk, stopping_loses_nothing_and_forgets_no_zeroing)
+{
+	static const unsigned wants[] = {MM_ANY, MM_ZERO_COLD, MM_ZERO_HOT};
+	static const unsigned orders[] = {0, 3, 8, 9, 10};
+	static unsigned char remembered[FRAMES];
+	uint64_t seed = 6;
+
+	for (unsigned turn = 0; turn < ARRAY_LEN(orders) * ARRAY_LEN(wants); turn++) {
+		unsigned order = orders[turn / ARRAY_LEN(wants)], want = wants[turn % ARRAY_LEN(wants)];
+		bool stopped_while_zeroing = false;
+
+		for (unsigned asks = 0;; asks++) {
+			struct mm_totals before, after;
+			struct zero_ledger ledger_before, ledger_after;
+			unsigned left = asks;
+			uint64_t failed;
+			pfn_t *pfns;
+			struct mm *mm;
+
+			fixture_end();
+			fixture_quiet();
+			mm = order == 0 ? patchwork(remembered, &seed) : all_dirty(remembered);
+			pfns = fixture_bytes(FRAMES * sizeof *pfns);
+			mm_totals(mm, &before);
+			zero_ledger(mm, &ledger_before);
+			failed = fixture_alloc_failed(mm);
+			size_t count = order == 0 ? before.free * 9 / 10 : (FRAMES >> order) - 1;
+			bool got = mm_alloc_bulk_until(mm, order, want, count, pfns, stop_after, &left);
+			CHECK_EQ(fixture_alloc_failed(mm), failed);
+			if (got) {
+				check_blocks(mm, order, count < 64 ? count : 64, pfns, want);
+				break;
+			}
+			CHECK_EQ(left, 0);
+			mm_drain(mm);
+			mm_totals(mm, &after);
+			zero_ledger(mm, &ledger_after);
+			uint64_t zeroed = ledger_after.alloc_frames - ledger_before.alloc_frames;
+			stopped_while_zeroing |= zeroed != 0;
+			CHECK_EQ(after.free, before.free);
+			CHECK_EQ(after.allocated, before.allocated);
+			CHECK_EQ(after.zero, before.zero + zeroed);
+			CHECK_EQ(ledger_after.wasted_frames, ledger_before.wasted_frames);
+			for (size_t i = 0; i < FRAMES; i++) {
+				enum mm_state state = mm_frame_state(mm, fixture_base() + i);
+
+				CHECK(state == remembered[i] || state == MM_STATE_ZERO);
+				CHECK(state != MM_STATE_ZERO || fixture_is(fixture_base() + i, 1, 0));
+			}
+			naive_check_buddy(mm, fixture_base(), FRAMES);
+			CHECK_MM(mm);
+		}
+		CHECK_EQ(stopped_while_zeroing, want != MM_ANY);
 	}
 }
 

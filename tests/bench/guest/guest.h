@@ -74,16 +74,16 @@ void still_knob(const char *name, uint64_t value);
 void still_policy(const char *policy);
 
 /* Zeroes, as the idle loop does, what is free and dirty, and of what is reported as much as brings the stock to
- * low_pct of managed memory. False: didn't come to an end. */
+ * low_pct of managed memory. False: interrupted, or didn't come to an end, said so. */
 bool still_zero(uint64_t low_pct);
 
-/* Sleeps, and lets the idle loop zero meanwhile or not. */
-void still_rest(bool zeroing, uint64_t ns);
+/* Sleeps, and lets the idle loop zero meanwhile or not. False: interrupted by the user, said so. */
+bool still_rest(bool zeroing, uint64_t ns);
 
 /* Makes all stock dirty. Leaves the policy at `alloc`. False: no memory for the list, said so. */
 bool still_dirty(void);
 
 /* still_dirty, then tells the host of all free memory, if there is a reporter, and waits until it has dropped it.
- * False: that, or the host didn't answer, said so. */
+ * False: that, or interrupted, or the host didn't answer, said so. */
 bool still_clean(void);
 bool still_has_reporter(void);

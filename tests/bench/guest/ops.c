@@ -46,7 +46,8 @@ struct op {
 static bool pair(const struct op *op, bool on, struct spent *spent)
 {
 	for (unsigned c = 0; c < 16; c++) {
-		still_rest(on, REST_NS);
+		if (!still_rest(on, REST_NS))
+			return false;
 		uint64_t start = clock_ns();
 		for (unsigned i = 0; i < 4096; i++) {
 			pfn_t pfn = mm_alloc(&mm_system, op->order, op->want);
@@ -71,9 +72,7 @@ static bool zeroed(const struct op *op, bool on, struct spent *spent)
 	static pfn_t held[ZEROED_MAX];
 	unsigned blocks = op->order ? 16 : ZEROED_MAX;
 	for (unsigned c = 0; c < 16; c++) {
-		if (!on)
-			still_rest(false, REST_NS);
-		else if (!still_zero(op->order ? 20 : 2))
+		if (on ? !still_zero(op->order ? 20 : 2) : !still_rest(false, REST_NS))
 			return false;
 		unsigned got = 0;
 		uint64_t start = clock_ns();
@@ -99,10 +98,11 @@ static bool bulk(const struct op *op, bool on, struct spent *spent)
 	struct list held;
 	mm_totals(&mm_system, &t);
 	uint64_t frames = t.free / 2 < GIB >> FRAME_SHIFT ? t.free / 2 : GIB >> FRAME_SHIFT, got = 0, i = 0;
+	bool go_on = true;
 	if (!list_make(&held, frames))
 		return false;
-	while (got + BULK_BATCH <= frames) {
-		still_rest(on, REST_NS);
+	while (got + BULK_BATCH <= frames && go_on) {
+		go_on = still_rest(on, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < 16 && got + BULK_BATCH <= frames; c++, got += BULK_BATCH)
 			if (!mm_alloc_bulk(&mm_system, op->order, op->want, BULK_BATCH, list_at(&held, got)))
@@ -114,7 +114,8 @@ static bool bulk(const struct op *op, bool on, struct spent *spent)
 		spent->failures++;
 	}
 	while (i < got) {
-		still_rest(on, REST_NS);
+		if (go_on)
+			go_on = still_rest(on, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < 16 && i < got; c++, i += BULK_BATCH)
 			mm_free_bulk(&mm_system, op->order, BULK_BATCH, list_at(&held, i));
@@ -122,7 +123,7 @@ static bool bulk(const struct op *op, bool on, struct spent *spent)
 	}
 	spent->ops[0] = spent->ops[1] = got;
 	list_drop(&held);
-	return true;
+	return go_on;
 }
 
 /* ---- drain: every free frame, one by one, and back. Only the rests let other threads meet a machine without memory */
@@ -138,8 +139,9 @@ static bool drain(const struct op *op, bool on, struct spent *spent)
 		return false;
 	uint64_t got = 0, i = 0;
 	pfn_t pfn = 0;
-	while (pfn != MM_PFN_NONE) {
-		still_rest(on, REST_NS);
+	bool go_on = true;
+	while (pfn != MM_PFN_NONE && go_on) {
+		go_on = still_rest(on, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < DRAIN_CHUNK; c++) {
 			pfn = mm_alloc(&mm_system, op->order, op->want);
@@ -150,7 +152,8 @@ static bool drain(const struct op *op, bool on, struct spent *spent)
 		spent->ns[0] += clock_ns() - start;
 	}
 	while (i < got) {
-		still_rest(on, REST_NS);
+		if (go_on)
+			go_on = still_rest(on, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < DRAIN_CHUNK && i < got; c++, i++)
 			mm_free(&mm_system, *list_at(&held, i), op->order);
@@ -158,7 +161,7 @@ static bool drain(const struct op *op, bool on, struct spent *spent)
 	}
 	spent->ops[0] = spent->ops[1] = got;
 	list_drop(&held);
-	return true;
+	return go_on;
 }
 
 /* ---- rnd, mix: random victims at a steady occupancy */
@@ -168,13 +171,15 @@ static bool steady(const struct op *op, bool on, struct spent *spent)
 	static struct churn churn;
 	if (!churn_make(&churn, op->mixed, op->percent))
 		return false;
-	while (!churn.filled) {
+	bool go_on = true;
+	while (!churn.filled && go_on) {
 		churn_plan(&churn);
 		churn_run(&churn);
+		go_on = !console_interrupted("bench");
 	}
-	for (unsigned c = 0; c < 34; c++) {
+	for (unsigned c = 0; c < 34 && go_on; c++) {
 		churn_plan(&churn);
-		still_rest(on, REST_NS);
+		go_on = still_rest(on, REST_NS);
 		uint64_t start = clock_ns();
 		churn_run(&churn);
 		if (c < 2) /* warming up */
@@ -184,7 +189,7 @@ static bool steady(const struct op *op, bool on, struct spent *spent)
 	}
 	spent->failures += churn.failures;
 	churn_drop(&churn);
-	return true;
+	return go_on;
 }
 
 static const struct op ops[] = {
@@ -222,7 +227,8 @@ static bool repetition(const struct op *op, enum mode mode, const struct still *
 		still_marks(still);
 		if (mode == EAGER)
 			still_knob("zero.high_pct", 100);
-		still_rest(true, 20 * REST_NS);
+		if (!still_rest(true, 20 * REST_NS))
+			return false;
 	}
 	if (!op->run(op, mode != OFF, spent))
 		return false;

@@ -20,7 +20,7 @@
 #include "port/mm_port.h"
 #include "tests/bench/guest/guest.h"
 
-#define BATCH 512u /* pages asked for at once */
+#define BATCH 512u /* pages asked for at once, where that is no more than 1 GiB */
 
 enum policy { ALLOC, FREE, IDLE, POLICIES };
 static const char *const policy_name[POLICIES] = {"alloc", "free", "idle"};
@@ -43,41 +43,67 @@ static uint64_t frames(const struct pin *p)
 	return p->pages << p->order;
 }
 
+static size_t batch(const struct pin *p, uint64_t at, uint64_t pages)
+{
+	size_t most = p->order == MM_ORDER_MAX ? 1 : BATCH;
+	return pages - at < most ? pages - at : most;
+}
+
+/* Whether the user has had enough: looked at for each GiB, so that nobody's clock notices. */
+static bool interrupted(const struct pin *p, uint64_t page)
+{
+	return ((page << p->order) & ((1ull << MM_ORDER_MAX) - 1)) == 0 && console_interrupted("bench");
+}
+
+/* The first pages of the list. False: interrupted. They have gone back all the same, but not by the policy. */
+static bool give_back(struct pin *p, uint64_t pages)
+{
+	bool good = true;
+	for (uint64_t at = 0; at < pages; at += batch(p, at, pages)) {
+		if (good && interrupted(p, at)) {
+			still_policy("alloc");
+			good = false;
+		}
+		mm_free_bulk(&mm_system, p->order, batch(p, at, pages), list_at(&p->held, at));
+	}
+	return good;
+}
+
 /* All or none, in batches; the pfns go straight to the list, whose blocks are a multiple of a batch long. */
 static bool get(struct pin *p, unsigned want)
 {
-	for (uint64_t at = 0; at < p->pages; at += BATCH) {
-		size_t n = p->pages - at < BATCH ? p->pages - at : BATCH;
-		if (mm_alloc_bulk(&mm_system, p->order, want, n, list_at(&p->held, at)))
+	for (uint64_t at = 0; at < p->pages; at += batch(p, at, p->pages)) {
+		bool stop = interrupted(p, at);
+		if (!stop && mm_alloc_bulk(&mm_system, p->order, want, batch(p, at, p->pages), list_at(&p->held, at)))
 			continue;
-		for (uint64_t i = 0; i < at; i += BATCH)
-			mm_free_bulk(&mm_system, p->order, BATCH, list_at(&p->held, i));
-		iprintf("bench pin: %llu pages of %s could not be had, only %llu\n", (unsigned long long)p->pages,
-			p->page, (unsigned long long)at);
+		if (!stop)
+			iprintf("bench pin: %llu pages of %s could not be had, only %llu\n",
+				(unsigned long long)p->pages, p->page, (unsigned long long)at);
+		still_policy("alloc");
+		give_back(p, at);
 		return false;
 	}
 	return true;
 }
 
-static void give_back(struct pin *p)
+/* Writes a word to each frame: the host backs it from then on, and it isn't zero. False: interrupted. */
+static bool touch(struct pin *p)
 {
-	for (uint64_t at = 0; at < p->pages; at += BATCH)
-		mm_free_bulk(&mm_system, p->order, p->pages - at < BATCH ? p->pages - at : BATCH,
-			     list_at(&p->held, at));
-}
-
-/* Writes a word to each frame: the host backs it from then on, and it isn't zero. */
-static void touch(struct pin *p)
-{
-	for (uint64_t i = 0; i < p->pages; i++)
+	for (uint64_t i = 0; i < p->pages; i++) {
+		if (interrupted(p, i))
+			return false;
 		for (pfn_t f = 0; f < 1ull << p->order; f++)
 			*(volatile uint64_t *)mm_port_frame(*list_at(&p->held, i) + f) = ~0ull;
+	}
+	return true;
 }
 
-/* The promise, looked at in three places of each frame, after the clock was stopped. */
+/* The promise, looked at in three places of each frame, after the clock was stopped. False: broken, or interrupted. */
 static bool is_zero(struct pin *p)
 {
 	for (uint64_t i = 0; i < p->pages; i++) {
+		if (interrupted(p, i))
+			return false;
 		for (pfn_t f = 0; f < 1ull << p->order; f++) {
 			pfn_t pfn = *list_at(&p->held, i) + f;
 			const uint64_t *word = mm_port_frame(pfn);
@@ -102,15 +128,15 @@ static bool use_and_free(struct pin *p)
 	struct zero_ledger before, after;
 	if (!get(p, MM_ANY))
 		return false;
-	touch(p);
-	if (p->policy == FREE)
+	bool good = touch(p);
+	if (p->policy == FREE && good)
 		still_policy("free");
 	zero_ledger(&mm_system, &before);
-	give_back(p);
+	good &= give_back(p, p->pages);
 	zero_ledger(&mm_system, &after);
 	if (p->policy == FREE)
 		p->ahead_ns = share(p, after.free_ns - before.free_ns, after.free_frames - before.free_frames);
-	return true;
+	return good;
 }
 
 static bool zero_ahead(struct pin *p)
@@ -161,8 +187,7 @@ static bool measure(struct pin *p)
 	p->hit_frames = after.hit_frames - before.hit_frames;
 	bool good = is_zero(p);
 	still_policy("alloc");
-	give_back(p);
-	return good;
+	return give_back(p, p->pages) && good;
 }
 
 struct result {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "arch/x86_64/clock.h"
+#include "kernel/console.h"
 #include "kernel/knob.h"
 #include "kernel/thread.h"
 #include "lib/assert.h"
@@ -74,12 +75,17 @@ void still_marks(const struct still *s)
 			knob_text(knobs[i], s->knob[i]);
 }
 
-static bool wait_for(bool (*done)(struct mm *mm))
+/* False: interrupted, or it isn't done in time; said so. */
+static bool wait_for(bool (*done)(struct mm *mm), const char *late)
 {
 	uint64_t end = clock_ns() + TIMEOUT_NS;
 	while (!done(&mm_system)) {
-		if (clock_ns() > end)
+		if (console_interrupted("bench"))
 			return false;
+		if (clock_ns() > end) {
+			iprintf("bench: %s\n", late);
+			return false;
+		}
 		thread_sleep_ns(MS);
 	}
 	return true;
@@ -91,20 +97,19 @@ bool still_zero(uint64_t low_pct)
 	still_knob("zero.low_pct", low_pct);
 	still_knob("zero.high_pct", low_pct ? low_pct : 100);
 	zero_resume(&mm_system);
-	bool done = wait_for(zero_is_done);
+	bool done = wait_for(zero_is_done, "zeroing doesn't come to an end");
 	zero_pause(&mm_system);
-	if (!done)
-		iprintf("bench: zeroing doesn't come to an end\n");
 	return done;
 }
 
-void still_rest(bool zeroing, uint64_t ns)
+bool still_rest(bool zeroing, uint64_t ns)
 {
 	if (zeroing)
 		zero_resume(&mm_system);
 	thread_sleep_ns(ns);
 	if (zeroing)
 		zero_pause(&mm_system);
+	return !console_interrupted("bench");
 }
 
 bool still_has_reporter(void)
@@ -157,9 +162,7 @@ bool still_clean(void)
 		return true;
 	report_resume(&mm_system);
 	report_now(&mm_system);
-	bool done = wait_for(report_is_done);
+	bool done = wait_for(report_is_done, "the host doesn't answer");
 	report_pause(&mm_system);
-	if (!done)
-		iprintf("bench: the host doesn't answer\n");
 	return done;
 }

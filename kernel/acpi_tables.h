@@ -5,7 +5,8 @@
 
 #include "lib/types.h"
 
-/* Makes bytes of physical memory readable; NULL when it can't. What it returned stays valid until acpi_parse returns. */
+/* Makes bytes of physical memory readable; NULL when it can't. What it returned stays valid until acpi_parse
+ * returns. */
 typedef const uint8_t *acpi_map_fn(paddr_t paddr, size_t bytes);
 typedef void acpi_say_fn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -36,7 +37,7 @@ struct acpi_info {
 	unsigned pm_timer_bits; /* 24 or 32 */
 };
 
-/* Fills in what the tables that can be reached from the RSDP at paddr say; fields nobody speaks of get what every PC has
- * (the local APIC at 0xfee00000, one CPU) or 0. Each table whose signature, length or checksum is wrong is named and
- * passed over. Returns how many tables were sound. */
+/* Fills in what the tables that can be reached from the RSDP at paddr say; fields nobody speaks of get what every PC
+ * has (the local APIC at 0xfee00000, one CPU) or 0. Each table whose signature, length or checksum is wrong is named
+ * and passed over. Returns how many tables were sound. */
 unsigned acpi_parse(paddr_t rsdp, acpi_map_fn *map, acpi_say_fn *say, struct acpi_info *out);

@@ -67,8 +67,8 @@ static const struct cmd_option *find_option(const struct cmd_option *options, ch
 	return NULL;
 }
 
-/* Takes the option word argv[at], such as -j, -zl, -o3, or -o with its value in the next word. Returns how many words it
- * took, or CMD_FAILED. */
+/* Takes the option word argv[at], such as -j, -zl, -o3, or -o with its value in the next word. Returns how many words
+ * it took, or CMD_FAILED. */
 static int take_option(int argc, char **argv, int at, const struct cmd_option *options)
 {
 	for (const char *letter = argv[at] + 1; *letter; letter++) {

@@ -40,12 +40,14 @@ struct cmd_option {
 	const char **value;	/* where value_name is set: the word, left alone when the option isn't there */
 };
 
-/* Takes the options, which may stand anywhere, out of argv and moves the arguments that are left to argv[1] on; `--` ends
- * the options, and a word such as -5 is an argument. options ends with a row whose letter is 0, or is NULL: none. names says what the arguments are called,
- * for messages; min and max is how many there may be. Returns how many, or CMD_FAILED, said why. */
+/* Takes the options, which may stand anywhere, out of argv and moves the arguments that are left to argv[1] on; `--`
+ * ends the options, and a word such as -5 is an argument. options ends with a row whose letter is 0, or is NULL: none.
+ * names says what the arguments are called, for messages; min and max is how many there may be. Returns how many, or
+ * CMD_FAILED, said why. */
 int cmd_args(int argc, char **argv, const struct cmd_option *options, const char *names, int min, int max);
 
-/* Reads an argument as a number or size from min to max. Returns 0, or CMD_FAILED, said why: "alloc: ORDER '19' is ..." */
+/* Reads an argument as a number or size from min to max. Returns 0, or CMD_FAILED, said why: "alloc: ORDER
+ * '19' is ..." */
 int cmd_number(const char *cmd, const char *what, const char *text, enum parse_kind kind, uint64_t min, uint64_t max,
 	       uint64_t *out);
 

@@ -26,7 +26,8 @@ static bool alloc_interrupted(void *interrupted)
 
 enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, struct handle **out)
 {
-	/* The list comes first: it takes memory that then isn't there for the blocks, and is given back if they fail. */
+	/* The list comes first: it takes memory that then isn't there for the blocks, and is given back if they
+	 * fail. */
 	struct handle *handle = malloc(sizeof(*handle));
 	pfn_t *pfns = count <= SIZE_MAX / sizeof(*pfns) ? malloc(count * sizeof(*pfns)) : NULL;
 	enum handle_error error = HANDLE_NO_LIST;

@@ -1,8 +1,8 @@
 /* Memory that was asked for on the console: numbered handles, each a set of blocks of one order.
  *
- * Handles are counted from 1 and never used again. The lists of blocks lie on the kernel's heap, which draws on the same
- * memory. Only the console's thread uses them. Calls that take long let other threads run now and then, and end early when
- * the user wants that (^C).
+ * Handles are counted from 1 and never used again. The lists of blocks lie on the kernel's heap, which draws on the
+ * same memory. Only the console's thread uses them. Calls that take long let other threads run now and then, and end
+ * early when the user wants that (^C).
  */
 #pragma once
 
@@ -34,8 +34,8 @@ struct handle *handle_find(uint64_t id);
 /* Gives all blocks back, the last first; the handle is gone. False: interrupted, said so; the handle holds the rest. */
 bool handle_free(struct handle *handle);
 
-/* Gives blocks back but for the first of every `keep` (at least 2), which the handle goes on to hold. False: interrupted,
- * said so; it holds what it hadn't come to as well. */
+/* Gives blocks back but for the first of every `keep` (at least 2), which the handle goes on to hold. False:
+ * interrupted, said so; it holds what it hadn't come to as well. */
 bool handle_thin(struct handle *handle, uint64_t keep);
 
 /* Writes every byte. False: interrupted, said so. */

@@ -1,8 +1,8 @@
 /* Settings: rows of the table `knob`, changed by name.
  *
- * Values come from people and scripts, so everything is checked; errors are one sentence without the caller's name, such
- * as: zero.low_pct: '200' is out of range, 0 to 100 are allowed. Nothing here allocates, so it works before there is
- * an allocator. Called by one thread at a time: the console's, or boot.
+ * Values come from people and scripts, so everything is checked; errors are one sentence without the caller's name,
+ * such as: zero.low_pct: '200' is out of range, 0 to 100 are allowed. Nothing here allocates, so it works before there
+ * is an allocator. Called by one thread at a time: the console's, or boot.
  */
 #pragma once
 
@@ -34,6 +34,6 @@ void knob_value_text(const struct knob_row *row, char *out, size_t size);
 /* Writes what the row takes: "0 to 100", or "idle, alloc or free". */
 void knob_allowed_text(const struct knob_row *row, char *out, size_t size);
 
-/* The kernel's command line: words name=value, a # starts a comment. Each that is unknown or bad is named in the log and
- * refused, the others are set; later ones win. Cuts cmdline into pieces. */
+/* The kernel's command line: words name=value, a # starts a comment. Each that is unknown or bad is named in the log
+ * and refused, the others are set; later ones win. Cuts cmdline into pieces. */
 void knob_cmdline(char *cmdline);

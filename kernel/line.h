@@ -9,9 +9,9 @@
  *   ^U cut to the beginning   ^K cut to the end          ^W cut the word before
  *   ^C drop the line          ^L clear the screen        LF, CR or CR LF finish it
  *
- * Home, end and delete are known in every usual encoding (CSI H, SS3 H, CSI 1~, CSI 7~, ...). Every other escape sequence is
- * swallowed whole, other control characters too. A tab counts as a blank. The line is ASCII: any other character is
- * kept as one '?', so what is shown is what will run. ^D on an empty line does nothing.
+ * Home, end and delete are known in every usual encoding (CSI H, SS3 H, CSI 1~, CSI 7~, ...). Every other escape
+ * sequence is swallowed whole, other control characters too. A tab counts as a blank. The line is ASCII: any other
+ * character is kept as one '?', so what is shown is what will run. ^D on an empty line does nothing.
  */
 #pragma once
 
@@ -63,8 +63,8 @@ struct line {
 /* Starts an empty line and shows the prompt. A zeroed struct with the owner's fields set is ready for it. */
 void line_begin(struct line *line);
 
-/* While a line is edited: empties its row and leaves the cursor at the beginning of it, for somebody else's whole lines;
- * and shows the line as it was, where the cursor is then. */
+/* While a line is edited: empties its row and leaves the cursor at the beginning of it, for somebody else's whole
+ * lines; and shows the line as it was, where the cursor is then. */
 void line_hide(struct line *line);
 void line_show(struct line *line);
 

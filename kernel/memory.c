@@ -61,8 +61,8 @@ static paddr_t alloc_late(void)
 	return pfn == MM_PFN_NONE ? 0 : pfn_to_paddr(pfn);
 }
 
-/* RAM that the direct map covers: what is or will be ours, but not the kernel image, whose code would be writable there.
- * What the firmware keeps is none of our business. */
+/* RAM that the direct map covers: what is or will be ours, but not the kernel image, whose code would be writable
+ * there. What the firmware keeps is none of our business. */
 static bool is_direct(enum memmap_kind kind)
 {
 	return kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI || kind == MEMMAP_TABLES ||
@@ -88,7 +88,8 @@ static void must(int result, const char *what)
 		panic("boot: no room in the memory map for %s", what);
 }
 
-/* Takes a run of free frames out, below 4 GiB where there is room, so that a CPU that starts in 32-bit mode can load CR3. */
+/* Takes a run of free frames out, below 4 GiB where there is room, so that a CPU that starts in 32-bit mode can load
+ * CR3. */
 static void reserve_tables(void)
 {
 	uint64_t frames = TABLES_SPARE;
@@ -270,10 +271,10 @@ void memory_start(void)
 
 	struct memory_totals t;
 	memory_totals(&t);
-	log_printf(
-		"memory: %lu MiB of RAM, %lu KiB not managed: firmware %lu, kernel %lu, page tables %lu, metadata %lu, lost %lu",
-		kib(t.ram) / 1024, kib(t.ram - t.managed), kib(t.firmware), kib(t.kernel), kib(t.tables),
-		kib(t.metadata), kib(t.lost));
+	log_printf("memory: %lu MiB of RAM, %lu KiB not managed: firmware %lu, kernel %lu, page tables %lu, "
+		   "metadata %lu, lost %lu",
+		   kib(t.ram) / 1024, kib(t.ram - t.managed), kib(t.firmware), kib(t.kernel), kib(t.tables),
+		   kib(t.metadata), kib(t.lost));
 }
 
 void memory_totals(struct memory_totals *out)

@@ -11,8 +11,8 @@
 
 enum parse_kind { PARSE_NUMBER, PARSE_SIZE };
 
-/* Reads the whole of text as a number or size from min to max, both allowed. Returns 0 and sets *out; or -1 with *out as
- * it was and one sentence in err, such as: '19' is out of range, 0 to 18 are allowed */
+/* Reads the whole of text as a number or size from min to max, both allowed. Returns 0 and sets *out; or -1 with *out
+ * as it was and one sentence in err, such as: '19' is out of range, 0 to 18 are allowed */
 int parse_u64(const char *text, enum parse_kind kind, uint64_t min, uint64_t max, uint64_t *out, char *err,
 	      size_t err_size);
 

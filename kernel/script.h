@@ -1,8 +1,8 @@
 /* Console commands from a file that the host hands over (fw_cfg opt/nought/script), run instead of the console.
  *
- * One command a line; lines end with LF, CR LF or CR, the last one perhaps with nothing. Blank lines and lines that begin
- * with # are skipped; a # at the start of a later word begins a comment too. Each command is echoed behind the prompt.
- * After a command that failed the next one runs; a line longer than LINE_BYTES_MAX is a command that failed.
+ * One command a line; lines end with LF, CR LF or CR, the last one perhaps with nothing. Blank lines and lines that
+ * begin with # are skipped; a # at the start of a later word begins a comment too. Each command is echoed behind the
+ * prompt. After a command that failed the next one runs; a line longer than LINE_BYTES_MAX is a command that failed.
  */
 #pragma once
 
@@ -18,8 +18,8 @@ struct script_line {
 /* Finds the next line that isn't blank or a comment. *at and *number start as 0 and are its own. False: none left. */
 bool script_next(const char *script, size_t length, size_t *at, unsigned *number, struct script_line *out);
 
-/* Runs the script if there is one, and then ends the machine: POWER_OK, or POWER_FAILED if a command failed. Returns only
- * when there is none. */
+/* Runs the script if there is one, and then ends the machine: POWER_OK, or POWER_FAILED if a command failed. Returns
+ * only when there is none. */
 void script_run(void);
 
 /* A command of the script has failed. False where no script runs. */

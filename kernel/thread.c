@@ -1,7 +1,7 @@
 /* Cooperative threads on per-CPU run queues.
  *
- * Interrupt handlers touch a run queue only through thread_wake and the timer, and everybody does so with interrupts off
- * on the CPU whose queue it is: no lock is needed. There are few threads, so sleepers are found by a look at all.
+ * Interrupt handlers touch a run queue only through thread_wake and the timer, and everybody does so with interrupts
+ * off on the CPU whose queue it is: no lock is needed. There are few threads, so sleepers are found by a look at all.
  */
 #include "kernel/thread.h"
 

@@ -36,6 +36,6 @@ void thread_wake(struct thread *t);
 /* A thread is ready to run: what runs now should get out of the way if it is only filling time. */
 bool thread_wake_due(void);
 
-/* True in a thread that may block: not at boot, nor in the idle loop. Whoever has interrupts off knows by himself that he
- * mayn't. */
+/* True in a thread that may block: not at boot, nor in the idle loop. Whoever has interrupts off knows by himself that
+ * he mayn't. */
 bool thread_may_block(void);

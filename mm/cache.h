@@ -7,8 +7,8 @@
  *
  * A plain stack of the last freed frames ruins packing: it hands out frames of areas that are nearly free, which then
  * never become whole. So only frames are hot whose area is nearly full (HOT_AREA_FREE), or is the one that serves order
- * 0 anyway (a cursor). What is kept here stays allocated as far as the buddy knows; kept.h catches a second free. While memory
- * is short nothing is kept.
+ * 0 anyway (a cursor). What is kept here stays allocated as far as the buddy knows; kept.h catches a second free. While
+ * memory is short nothing is kept.
  *
  * No locks: all of it belongs to the CPU that runs (see mm_port_cpu). What moves frames from or to the buddy wants
  * mm->lock.

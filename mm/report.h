@@ -64,9 +64,9 @@ uint64_t report_step(struct mm *mm);
  * context but interrupts. */
 extern void (*report_wake_hook)(struct mm *mm);
 
-/* True when nothing is in flight and there is nothing left that may be reported, or there is no reporter. While reporting
- * is paused, or the reporter refuses what it is given, that isn't so as long as there is something. Want of memory
- * (below the low watermark) leaves nothing but what report_now asked for. */
+/* True when nothing is in flight and there is nothing left that may be reported, or there is no reporter. While
+ * reporting is paused, or the reporter refuses what it is given, that isn't so as long as there is something. Want of
+ * memory (below the low watermark) leaves nothing but what report_now asked for. */
 bool report_is_done(struct mm *mm);
 
 /* Reports now: no delay, no reserve, no marks, until as much as is free now and not reported has gone, or there is

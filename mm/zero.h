@@ -28,9 +28,9 @@ enum zero_verdict {
  * with it, and can be taken back by an allocation meanwhile. wake_ns is set with ZERO_LATER only. */
 enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns);
 
-/* True when nothing is left to be zeroed, and no batch is held: the stock is as full as it is meant to get. While zeroing
- * is paused that isn't so as long as there is something that it would do. Other policies than IDLE leave nothing, nor
- * does want of memory (below the low watermark), but for what zero_now asked for. */
+/* True when nothing is left to be zeroed, and no batch is held: the stock is as full as it is meant to get. While
+ * zeroing is paused that isn't so as long as there is something that it would do. Other policies than IDLE leave
+ * nothing, nor does want of memory (below the low watermark), but for what zero_now asked for. */
 bool zero_is_done(struct mm *mm);
 
 /* Zeroes regardless of the marks, policy and delay until all free memory, reported memory too, is zero; nothing is

@@ -163,8 +163,8 @@ static int submit(struct report_sink *sink, const struct report_range *ranges, u
 	request = &b->requests[slot];
 	request->tag = tag;
 
-	/* A chain may not be longer than 4 GiB, which a few blocks of 1 GiB are: then the request takes several. The ring
-	 * has room: in_flight_max requests of capacity ranges fit it, however they are cut into chains. */
+	/* A chain may not be longer than 4 GiB, which a few blocks of 1 GiB are: then the request takes several. The
+	 * ring has room: in_flight_max requests of capacity ranges fit it, however they are cut into chains. */
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t bytes = ranges[i].frames << FRAME_SHIFT;
 

@@ -20,8 +20,8 @@
  *   queue 4 is preferred if it exists at all, since no known device has a queue 4 that is something else.
  * Interrupts  are switched off; mm/report polls the sink while something is in flight.
  * Memory  Two frames for rings, and none of them is freed before the device's status read 0 after a reset.
- * Errors  A device that breaks the ring's rules or doesn't answer is reset once, when mm/report asks for it, and left off
- *   from then on.
+ * Errors  A device that breaks the ring's rules or doesn't answer is reset once, when mm/report asks for it, and left
+ *   off from then on.
  * Locks  none of its own: mm/report never calls a sink twice at once.
  */
 #pragma once

@@ -4,8 +4,8 @@
  *   virtio_pci_open -> virtio_pci_negotiate -> virtio_pci_queue ... -> virtio_pci_live -> ... -> virtio_pci_reset
  *
  * Untrusted bytes  Every register and capability is the device's word: structures must lie within their BAR and be
- *          long enough, waits are bounded in time, and whatever makes no sense is an error that is logged and leaves the
- *          device off. A device that is gone reads as ones everywhere, which is handled as one that lies.
+ *          long enough, waits are bounded in time, and whatever makes no sense is an error that is logged and leaves
+ *          the device off. A device that is gone reads as ones everywhere, which is handled as one that lies.
  * Locks    none: one thread at a time uses a device.
  */
 #pragma once
@@ -51,8 +51,8 @@ int virtio_pci_open(struct virtio_pci *v, const struct pci_function *f, const ch
  *          the choice. Then the device is to be taken down with virtio_pci_reset. */
 int virtio_pci_negotiate(struct virtio_pci *v, uint64_t needed, uint64_t wanted);
 
-/* Reads count 32-bit words of the device's own configuration from offset, a multiple of 4, all of one generation (2.5.1).
- * Returns 0; -1 when it isn't that long, or changes faster than it can be read (16 tries). */
+/* Reads count 32-bit words of the device's own configuration from offset, a multiple of 4, all of one generation
+ * (2.5.1). Returns 0; -1 when it isn't that long, or changes faster than it can be read (16 tries). */
 int virtio_pci_config(struct virtio_pci *v, unsigned offset, uint32_t *words, unsigned count);
 
 /* How many descriptors the device has for queue index, 0 when there is no such queue. Untouched: whatever the device
@@ -74,6 +74,6 @@ void virtio_pci_failed(struct virtio_pci *v);
  * no memory of ours. Returns whether it did. */
 bool virtio_pci_reset(struct virtio_pci *v, uint64_t timeout_ns);
 
-/* After the last virtio_pci_reset: takes bus mastering away as well, so that even a device that never finished its reset
- * can't write to memory by itself. (The host behind it can, whatever we do.) */
+/* After the last virtio_pci_reset: takes bus mastering away as well, so that even a device that never finished its
+ * reset can't write to memory by itself. (The host behind it can, whatever we do.) */
 void virtio_pci_close(struct virtio_pci *v);

@@ -34,7 +34,8 @@ size_t virtq_avail_offset(unsigned size)
 
 size_t virtq_used_offset(unsigned size)
 {
-	/* Each ring ends in a field for EVENT_IDX, which is there even when it isn't used; the used ring is aligned to 4. */
+	/* Each ring ends in a field for EVENT_IDX, which is there even when it isn't used; the used ring is aligned to
+	 * 4. */
 	return (size_t)align_up(virtq_avail_offset(size) + (RING_ENTRIES + size + 1) * sizeof(uint16_t), 4);
 }
 
@@ -104,7 +105,8 @@ void virtq_kick(struct virtqueue *q)
 {
 	if (q->broken)
 		return;
-	/* 2.7.13.4.1: the flag must not be read before the device can see the index, or each could wait for the other. */
+	/* 2.7.13.4.1: the flag must not be read before the device can see the index, or each could wait for the
+	 * other. */
 	driver_port_mb();
 	if (q->used[RING_FLAGS] & USED_NO_NOTIFY)
 		return;

@@ -7,9 +7,9 @@
  *
  * Untrusted bytes  The device can write all of this memory at any time. So nothing that steers the driver is read back
  *          from it: the free list, the chains and their tokens are in struct virtqueue, and each field of the used
- *          ring is read once and checked. A used index that jumps past what is in flight, an id out of range, an id that
- *          isn't the head of a chain in flight (never given out, or given back twice): the queue is broken from then on.
- *          A used length is only ever a hint: QEMU counts bytes that it read as well, so a length too long is
+ *          ring is read once and checked. A used index that jumps past what is in flight, an id out of range, an id
+ *          that isn't the head of a chain in flight (never given out, or given back twice): the queue is broken from
+ *          then on. A used length is only ever a hint: QEMU counts bytes that it read as well, so a length too long is
  *          clamped to what the device could have written, and counted.
  * Features neither INDIRECT_DESC nor EVENT_IDX is used; the driver must not accept them. A device that sets NO_NOTIFY
  *          isn't notified. The device is asked for no interrupt: drivers here poll.

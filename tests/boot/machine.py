@@ -1,4 +1,4 @@
-"""A guest in QEMU, by way of scripts/run: run through a script, or talked to line by line, and looked at from the host."""
+"""A guest in QEMU, by way of scripts/run: run through a script, or talked to line by line, looked at from the host."""
 import dataclasses
 import json
 import os

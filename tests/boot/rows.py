@@ -37,7 +37,8 @@ def between(low, high):
 def crash(kind, cause, caller="crash_"):
     """An exception that the `crash` command provokes: told apart, with a backtrace that names the function."""
     return Row(f"crash-{kind}", f"crash {kind}\nversion\n", {"MEM": "256M"}, status=3,
-               expect=(rf"^PANIC: .*{cause}", rf"^  #\d+ +0x[0-9a-f]+ {caller}\w*\+0x[0-9a-f]+", r"^  rip [0-9a-f]{16}"),
+               expect=(rf"^PANIC: .*{cause}", rf"^  #\d+ +0x[0-9a-f]+ {caller}\w*\+0x[0-9a-f]+",
+                       r"^  rip [0-9a-f]{16}"),
                reject=(r"^nought> version",))
 
 
@@ -85,7 +86,8 @@ ROWS = [
         stats={"mm.free_frames": exactly(0)}),
 
     # A request for hot memory may well prefer one of the 16 frames that were freed last to the stock.
-    policy("idle", zero_idle_frames=at_least(1), zero_free_frames=exactly(0), zero_hit_frames=at_least(16 * 512), zero_alloc_frames=between(0, 16)),
+    policy("idle", zero_idle_frames=at_least(1), zero_free_frames=exactly(0), zero_hit_frames=at_least(16 * 512),
+           zero_alloc_frames=between(0, 16)),
     policy("alloc", zero_idle_frames=exactly(0), zero_free_frames=exactly(0), zero_alloc_frames=at_least(16 * 512),
            zero_hit_frames=exactly(0)),
     policy("free", zero_idle_frames=exactly(0), zero_free_frames=at_least(16 * 512)),
@@ -271,16 +273,17 @@ stats -j
 ! poweroff now
 knob zero.low_pct 0x10
 check
-""", {"MEM": "256M"}, expect=(r"zero\.low_pct: '-1' is not a number .*, 0 to 100 are allowed", r"^33 words, at most 32 are allowed")),
+""", {"MEM": "256M"}, expect=(r"zero\.low_pct: '-1' is not a number .*, 0 to 100 are allowed",
+                              r"^33 words, at most 32 are allowed")),
     Row("command-line-refusals", "log\nknob zero.low_pct\nknob report.order\n",
         {"MEM": "256M", "CMDLINE": "zero.low_pct=12 nonsense a,b=c,d zero.high_pct=1000 report.order=7 =x knob="},
         expect=(r"refused.*nonsense", r"refused.*a,b", r"refused.*zero\.high_pct.*100", r"zero\.low_pct\D+12\b",
                 r"report\.order\D+7\b")),
     Row("help-names-every-command", "help\n" + "".join(
-        f"help {name}\n" for name in "help stats buddy mem knob preset alloc handles fill verify free zero report ledger "
-        "wait bench test check log panic version poweroff reboot".split()), {"MEM": "256M"}),
-    Row("tables-print", "stats\nstats mm.\nbuddy\nbuddy -j\nmem\nknob\nledger\nledger -j\nzero\nreport\nbench list\nlog\n"
-        "version\nhandles\n", {"MEM": "256M"},
+        f"help {name}\n" for name in "help stats buddy mem knob preset alloc handles fill verify free zero report "
+        "ledger wait bench test check log panic version poweroff reboot".split()), {"MEM": "256M"}),
+    Row("tables-print", "stats\nstats mm.\nbuddy\nbuddy -j\nmem\nknob\nledger\nledger -j\nzero\nreport\nbench list\n"
+        "log\nversion\nhandles\n", {"MEM": "256M"},
         expect=(r"mm\.managed_frames", r"^verdict", r"zero\.policy")),
     Row("stats-has-the-fixed-names", "stats -j\n", {"MEM": "256M"}, stats={name: at_least(0) for name in (
         "mm.managed_frames mm.free_frames mm.zero_frames mm.reported_frames mm.isolated_frames mm.alloc_calls "

@@ -46,9 +46,11 @@ def test_command_line_and_script_as_they_are(tmp_path):
 def test_leaving(leave, tmp_path):
     """The terminal is as it was, and QEMU is gone; after SIGKILL at least that."""
     pidfile = tmp_path / "pid"
-    shell = pexpect.spawn("/bin/sh", env={**machine.environment(MEM="256M", PIDFILE=pidfile), "PS1": "sh$ "}, timeout=60)
+    environment = {**machine.environment(MEM="256M", PIDFILE=pidfile), "PS1": "sh$ "}
+    shell = pexpect.spawn("/bin/sh", env=environment, timeout=60)
     shell.expect_exact("sh$ ")
-    shell.sendline(f"stty -a >{tmp_path}/before; '{machine.RUN}'; echo status=$?; stty -a >{tmp_path}/after; echo don''e")
+    shell.sendline(f"stty -a >{tmp_path}/before; '{machine.RUN}'; echo status=$?; "
+                   f"stty -a >{tmp_path}/after; echo don''e")
     shell.expect_exact(machine.PROMPT)
     qemu = int(pidfile.read_text())
     if leave == "^]":

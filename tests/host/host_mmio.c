@@ -86,7 +86,8 @@ volatile void *driver_port_map(paddr_t paddr, size_t bytes)
 	return (volatile void *)m->start;
 }
 
-/* Where a pointer leads. False: it isn't from driver_port_map. Beyond the end of a mapping is an error of the driver. */
+/* Where a pointer leads. False: it isn't from driver_port_map. Beyond the end of a mapping is an error of the
+ * driver. */
 static bool find(const volatile void *p, unsigned size, struct host_window **window, uint64_t *offset)
 {
 	uintptr_t at = (uintptr_t)p;

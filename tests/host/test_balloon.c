@@ -481,8 +481,8 @@ TEST(balloon, second_reporter_is_refused_and_taken_down)
 	CHECK_EQ(report_unregister(mm, &other), 0);
 }
 
-/* Each port call fails in turn, once or with all that follow it: bring-up, a few reports, take-down. However it ends, what the
- * device can touch is still allocated, and what it can't is back. */
+/* Each port call fails in turn, once or with all that follow it: bring-up, a few reports, take-down. However it ends,
+ * what the device can touch is still allocated, and what it can't is back. */
 static void with_faults(uint64_t first, uint64_t calls)
 {
 	struct pci_ecam ecam = virtio_device_ecam();

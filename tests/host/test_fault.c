@@ -1,7 +1,8 @@
-/* Whatever the port answers, and whenever: the failure of the n-th port call for every n, until n is more than there are.
+/* Whatever the port answers, and whenever: the failure of the n-th port call for every n, until n is more than there
+ * are.
  *
- * A call of mm's port fails in its own way: a wake-up is due, the device refuses or declines a report, doesn't answer, or
- * can't be reset at once. After each, nothing is lost and nothing promised that doesn't hold. */
+ * A call of mm's port fails in its own way: a wake-up is due, the device refuses or declines a report, doesn't answer,
+ * or can't be reset at once. After each, nothing is lost and nothing promised that doesn't hold. */
 #include "host.h"
 #include "mm/zero.h"
 #include "tests/unit/fake_sink.h"

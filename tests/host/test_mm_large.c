@@ -1,4 +1,5 @@
-/* What needs gigabytes of frames, or frames at given numbers: the largest blocks, the line at 4 GiB, the end of memory. */
+/* What needs gigabytes of frames, or frames at given numbers: the largest blocks, the line at 4 GiB, the end of
+ * memory. */
 #include "host.h"
 #include "mm/state.h"
 #include "mm/zero.h"

@@ -220,8 +220,8 @@ static void other_takes(struct mm *mm)
 	CHECK_EQ(pthread_create(&other_thread, NULL, take_in_thread, mm), 0);
 }
 
-/* The handshake of the abort, frame by frame: another CPU allocates while frames are being written. What it gets mustn't
- * be written to any more. */
+/* The handshake of the abort, frame by frame: another CPU allocates while frames are being written. What it gets
+ * mustn't be written to any more. */
 TEST(zero_port, another_cpu_allocates_in_the_middle_of_a_batch)
 {
 	static const unsigned orders[] = {0, 3, 6, 9, 10};

@@ -13,7 +13,8 @@
 
 struct zero_ledger;
 
-/* What the fixture's memory is full of before mm_init, and what fixture_dirty leaves where the allocator doesn't fill. */
+/* What the fixture's memory is full of before mm_init, and what fixture_dirty leaves where the allocator doesn't
+ * fill. */
 #define FIXTURE_JUNK 0xb6
 
 /* An allocator over frames frames in one run, whose first is aligned to all of them (rounded up to a power of two).

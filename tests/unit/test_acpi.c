@@ -65,8 +65,8 @@ static void make_rsdp(unsigned revision)
 	fix_sum(RSDP_AT, 36, RSDP_AT + 32);
 }
 
-/* A machine with two CPUs of three, one IOAPIC, the PIT on input 2, SCI level low on 9. The RSDT lacks the MCFG table, so
- * that one sees which root was read. */
+/* A machine with two CPUs of three, one IOAPIC, the PIT on input 2, SCI level low on 9. The RSDT lacks the MCFG table,
+ * so that one sees which root was read. */
 static void make_machine(void)
 {
 	static const uint8_t entries[] = {

@@ -1,4 +1,5 @@
-/* What commands share: options in any place, and sizes as people read them. Errors print, so the boot tests have them. */
+/* What commands share: options in any place, and sizes as people read them. Errors print, so the boot tests have
+ * them. */
 #include "kernel/cmd.h"
 #include "tests/unit/test.h"
 

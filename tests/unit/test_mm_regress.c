@@ -5,8 +5,9 @@
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
 
-/* Xen 1e2df96088: a merge took over the predecessor's first dirty frame and forgot the successor's, so that frames after
- * it were handed out as clean. Here: every pair of neighbours of every order, the one dirty frame anywhere in either. */
+/* Xen 1e2df96088: a merge took over the predecessor's first dirty frame and forgot the successor's, so that frames
+ * after it were handed out as clean. Here: every pair of neighbours of every order, the one dirty frame anywhere in
+ * either. */
 TEST(mm_regress, xen_1e2df96088_merge_that_forgets_a_dirty_frame)
 {
 	for (unsigned order = 0; order < 9; order++) {
@@ -111,8 +112,8 @@ TEST(mm_regress, xsa_245_memory_never_scrubbed_since_a_region_was_misreported)
 	}
 }
 
-/* Xen 83a784a15b: a huge dirty block was scrubbed in one go, until the watchdog struck. Here: zero_idle does one batch at
- * a time however large the block is, and gives back all it holds between two. */
+/* Xen 83a784a15b: a huge dirty block was scrubbed in one go, until the watchdog struck. Here: zero_idle does one batch
+ * at a time however large the block is, and gives back all it holds between two. */
 TEST(mm_regress, xen_83a784a15b_huge_dirty_block_zeroed_in_one_go)
 {
 	struct zero_ledger ledger;
@@ -134,8 +135,8 @@ TEST(mm_regress, xen_83a784a15b_huge_dirty_block_zeroed_in_one_go)
 	CHECK_EQ(done, 4096);
 }
 
-/* Xen 009401506e: the repair of that cleared the mark before the scrubbing was done, and handed the rest out. Here: after
- * every step of a batch, what is said to be zero is zero, and what is handed out as zero is as well. */
+/* Xen 009401506e: the repair of that cleared the mark before the scrubbing was done, and handed the rest out. Here:
+ * after every step of a batch, what is said to be zero is zero, and what is handed out as zero is as well. */
 TEST(mm_regress, xen_009401506e_unscrubbed_pages_handed_out)
 {
 	struct mm *mm;

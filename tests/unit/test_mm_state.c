@@ -1,4 +1,5 @@
-/* What is known of a frame's contents: kept for each frame, through splits and merges, and used as the request wants. */
+/* What is known of a frame's contents: kept for each frame, through splits and merges, and used as the request
+ * wants. */
 #include "mm/buddy.h"
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"

@@ -35,7 +35,8 @@ void bench_head(const char *bench, bool json);
 void bench_row(const char *bench, bool json, const char *row, const char *unit, const struct samples *s,
 	       const char *note);
 
-/* ---- list.c: many numbers, in 2 MiB blocks of the memory under test, backed by the host before anything is measured */
+/* ---- list.c: many numbers, in 2 MiB blocks of the memory under test, backed by the host before anything is
+ * measured */
 
 #define LIST_BLOCKS	   64u
 #define LIST_BLOCK_ENTRIES (MIB * 2 / sizeof(uint64_t))

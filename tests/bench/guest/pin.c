@@ -212,8 +212,8 @@ static bool backing(struct pin *p, unsigned reps, bool json)
 {
 	static struct result result[POLICIES];
 	memset(result, 0, sizeof(result));
-	/* With all else reported, the pages that were used and freed are the only ones that are dirty, and those that an
-	 * allocation takes first: so once they are resident they stay so from one repetition to the next. */
+	/* With all else reported, the pages that were used and freed are the only ones that are dirty, and those that
+	 * an allocation takes first: so once they are resident they stay so from one repetition to the next. */
 	if (!p->absent && !still_clean())
 		return false;
 	for (unsigned rep = 0; rep < reps; rep++) {

@@ -9,8 +9,8 @@
 #include "lib/bits.h"
 
 /* Huge pages for what is large only: two dozen small tables each at the start of a huge page of its own would all fall
- * into the same sets of the cache. The mapping is 2 MiB larger than asked for, since mmap aligns to 4 KiB only and an unaligned start or end would
- * fall on small pages, now in one run and now not. */
+ * into the same sets of the cache. The mapping is 2 MiB larger than asked for, since mmap aligns to 4 KiB only and an
+ * unaligned start or end would fall on small pages, now in one run and now not. */
 static size_t mapped(size_t bytes)
 {
 	return align_up(bytes, 2 * MIB) + 2 * MIB;

@@ -1,5 +1,5 @@
-/* mm's port for the native bench. The bench asks for blocks whose contents don't matter, so frames have no memory behind
- * them: 4 GiB and more are managed without being backed, and callgrind can run it.
+/* mm's port for the native bench. The bench asks for blocks whose contents don't matter, so frames have no memory
+ * behind them: 4 GiB and more are managed without being backed, and callgrind can run it.
  */
 #include "port/mm_port.h"
 

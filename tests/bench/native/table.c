@@ -71,8 +71,8 @@ void rows_print_json(const struct row *rows, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[i];
 		double median = row_median(r);
-		printf("{\"bench\":\"native\",\"row\":\"%s.%s\",\"value\":%.3f,\"unit\":\"%s\",\"min\":%.3f,\"max\":%.3f,"
-		       "\"n\":%u,\"failed\":%llu,\"mistakes\":%llu}\n",
+		printf("{\"bench\":\"native\",\"row\":\"%s.%s\",\"value\":%.3f,\"unit\":\"%s\",\"min\":%.3f,"
+		       "\"max\":%.3f,\"n\":%u,\"failed\":%llu,\"mistakes\":%llu}\n",
 		       r->test, r->plug, median, r->unit, r->value[0], r->value[r->n - 1], r->n,
 		       (unsigned long long)r->failures, (unsigned long long)r->mistakes);
 	}

@@ -51,8 +51,9 @@ endif
 PYTHON := /usr/bin/python3
 NEWLIB := $(O)/newlib
 OBJ := $(O)/obj
-Q = $(if $(V),,@)
-say = $(if $(V),,@echo "  $(1)	$(2)")
+loud := $(filter-out 0,$(V))
+Q = $(if $(loud),,@)
+say = $(if $(loud),,@echo "  $(1)	$(2)")
 is_clang := $(filter clang%,$(notdir $(CC)))
 
 # --- Sources: what a directory holds is compiled -----------------------------------------------------------------
@@ -143,7 +144,7 @@ clean:
 
 $(NEWLIB)/lib/libc.a: scripts/newlib scripts/kcc
 	$(call say,NEWLIB,$(NEWLIB) (once; about a minute))
-	$(Q)NOUGHT_V=$(V) scripts/newlib $(NEWLIB)
+	$(Q)NOUGHT_V=$(loud) scripts/newlib $(NEWLIB)
 
 # Files that hold a line of text, and are written only when it changes: what depends on one is made again then. Objects
 # depend on the compiler and its flags (the rest of which this file holds), programs on which objects they are made of.

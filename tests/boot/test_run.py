@@ -1,5 +1,6 @@
 """scripts/run: what it refuses, what it hands to the guest, and that it leaves nothing behind."""
 import os
+import shutil
 import signal
 import subprocess
 
@@ -29,6 +30,16 @@ def test_unknown_argument():
     done = subprocess.run([machine.RUN, "-m"], env=machine.environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "unknown argument '-m'; only --help is allowed" in done.stderr
+
+
+def test_the_build_is_looked_for_beside_the_script(tmp_path):
+    """From any directory: without O it is the tree's own."""
+    (tmp_path / "scripts").mkdir()
+    run = shutil.copy(machine.RUN, tmp_path / "scripts")
+    env = {name: value for name, value in machine.environment().items() if name != "O"}
+    done = subprocess.run([run], env=env, cwd="/", capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{tmp_path}/build/esp.img is not there" in done.stderr
 
 
 def test_command_line_and_script_as_they_are(tmp_path):

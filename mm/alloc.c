@@ -40,7 +40,8 @@ static bool better_than(const struct mm *mm, unsigned state, bool zero)
 		return false;
 	if (state <= CLASS_ZERO)
 		return index_has(mm, wanted, SLOTS_PART);
-	if (index_has(mm, CLASS_DIRTY, ~0u) || index_has(mm, CLASS_ZERO, ~0u) || index_has(mm, CLASS_UNREPORTED, ~0u))
+	if (index_has(mm, CLASS_DIRTY, SLOTS_ALL) || index_has(mm, CLASS_ZERO, SLOTS_ALL) ||
+	    index_has(mm, CLASS_UNREPORTED, SLOTS_ALL))
 		return true;
 	return state != wanted + 2 && index_has(mm, wanted + 2, SLOTS_PART);
 }

@@ -220,8 +220,11 @@ pfn_t buddy_take_part(struct mm *mm, unsigned order, unsigned cls, bool low_only
 
 pfn_t buddy_take_break(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how)
 {
-	uint32_t a = index_find_whole(mm, cls, MM_ORDER_AREA, low_only);
+	uint32_t a = index_find_mixed(mm, cls, order, low_only);
 
+	/* A mixed area goes before a pure one, but not one below 4 GiB before one above. */
+	if (a == AREA_NONE || (!low_only && a / GIB_AREAS < mm->gib_low && (mm->orders[1][cls] & SLOTS_WHOLE) != 0))
+		a = index_find_whole(mm, cls, MM_ORDER_AREA, low_only);
 	if (a == AREA_NONE)
 		return MM_PFN_NONE;
 	struct area *area = &mm->areas[a];

@@ -84,13 +84,13 @@ static bool check_listed(struct mm *mm, uint32_t a)
 	const struct area *area = &mm->areas[a];
 	const struct gib *g = &mm->gibs[a / GIB_AREAS];
 	unsigned w = a % GIB_AREAS / 64;
+	unsigned kind = (area->fit & FIT_WHOLE(CLASS_ALL)) != 0 ? 2 : (area->fit & FIT_COARSE) != 0 ? 1 : 0;
 
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		for (unsigned part = 0; part < PART_COUNT; part++) {
 			bool listed = (g->part[c][part][w] >> (a % 64) & 1) != 0;
-			bool coarse = part >= MM_ORDER_AREA;
 			unsigned fit = part % MM_ORDER_AREA + 1;
-			EXPECT(listed == (fit_of(area->fit, c) == fit && ((area->fit & FIT_COARSE) != 0) == coarse),
+			EXPECT(listed == (fit_of(area->fit, c) == fit && part / MM_ORDER_AREA == kind),
 			       "area %u class %u part %u: listed %d", a, c, part, listed);
 		}
 		bool whole = (g->whole[c][w] >> (a % 64) & 1) != 0;
@@ -193,7 +193,7 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 		       (unsigned long long)g->ladder[c], (unsigned long long)ladder);
 		for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
 			bool want = (SLOTS_WHOLE >> slot & 1) != 0 && g->fit[c] == slot - MM_ORDER_AREA + 1;
-			if ((SLOTS_PART >> slot & 1) != 0) {
+			if (((SLOTS_PART | SLOTS_MIXED) >> slot & 1) != 0) {
 				unsigned part = part_of_slot(slot);
 				unsigned words = 0;
 				for (unsigned w = 0; w < AREA_WORDS; w++)

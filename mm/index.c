@@ -22,7 +22,7 @@ static void top_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 	} else {
 		mm->low[cls][slot] |= (uint8_t)(1u << g);
 	}
-	mm->orders[high][cls] |= 1u << slot;
+	mm->orders[high][cls] |= BIT(slot);
 }
 
 static void top_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
@@ -42,7 +42,7 @@ static void top_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 		if (mm->low[cls][slot] != 0)
 			return;
 	}
-	mm->orders[high][cls] &= ~(1u << slot);
+	mm->orders[high][cls] &= ~BIT(slot);
 }
 
 static uint32_t top_first(struct mm *mm, unsigned cls, unsigned slot, bool high)
@@ -189,7 +189,11 @@ static uint32_t fit_capped(uint32_t packed)
 /* The part map of a class in which a fit is listed; there must be one. */
 static inline unsigned part_of_fit(uint32_t fit, unsigned cls)
 {
-	return fit_of(fit, cls) - 1 + ((fit & FIT_COARSE) != 0 ? MM_ORDER_AREA : 0);
+	unsigned first = (fit & FIT_WHOLE(CLASS_ALL)) != 0 ? 2 * MM_ORDER_AREA
+			 : (fit & FIT_COARSE) != 0	   ? MM_ORDER_AREA
+							   : 0;
+
+	return first + fit_of(fit, cls) - 1;
 }
 
 static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
@@ -199,9 +203,9 @@ static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
 	uint32_t diff = old ^ fit;
 
 	area->fit = fit;
-	if (unlikely((diff & FIT_COARSE) != 0))
-		diff |= FIT_WHOLE(0) - 1;
-	while ((diff & (FIT_WHOLE(0) - 1)) != 0) {
+	if (unlikely((diff & (FIT_COARSE | FIT_WHOLE(CLASS_ALL))) != 0))
+		diff |= (old | fit) & FIT_PARTS; /* what is listed moves to other slots */
+	while ((diff & FIT_PARTS) != 0) {
 		unsigned c = bit_first(diff) / FIT_BITS;
 		diff &= ~(0xfu << (FIT_BITS * c));
 		if (fit_of(old, c) != 0)
@@ -336,8 +340,8 @@ void index_remove_run(struct mm *mm, uint32_t first, uint32_t n)
 	const uint32_t classes = run_classes(mm, first, n);
 	for (uint32_t a = first; a < first + n; a++) {
 		/* What a mix lists for smaller orders; the whole maps are cleared a word at a time. */
-		if ((mm->areas[a].fit & (FIT_WHOLE(0) - 1)) != 0)
-			fit_list(mm, a, mm->areas[a].fit & ~(FIT_WHOLE(0) - 1));
+		if ((mm->areas[a].fit & FIT_PARTS) != 0)
+			fit_list(mm, a, mm->areas[a].fit & ~FIT_PARTS);
 		mm->areas[a].fit = 0;
 	}
 	for (uint32_t a = first; a < first + n; a += 64) {
@@ -382,15 +386,11 @@ void area_map(struct mm *mm, uint32_t a)
 
 /* --- looking --- */
 
-uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+/* The area that is listed first in a slot of one set, or else of the other. */
+static inline uint32_t find_slots(struct mm *mm, unsigned cls, uint64_t first, uint64_t then, bool low_only)
 {
-	uint32_t wanted = SLOTS_FINE & (~0u << order);
-	/* Blocks of 1 MiB go by twos, all others keep off them while they can. */
-	uint32_t first = order == MM_ORDER_AREA - 1 ? wanted << SLOT_COARSE : wanted;
-	uint32_t then = order == MM_ORDER_AREA - 1 ? wanted : wanted << SLOT_COARSE;
-
 	for (unsigned high = low_only ? 0 : 1;; high--) {
-		uint32_t slots = mm->orders[high][cls] & first;
+		uint64_t slots = mm->orders[high][cls] & first;
 		if (slots == 0)
 			slots = mm->orders[high][cls] & then;
 		if (slots != 0) {
@@ -405,12 +405,27 @@ uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_o
 	}
 }
 
+uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+{
+	const uint64_t fine = SLOTS_FINE & (~0ull << order), coarse = fine << SLOT_COARSE;
+
+	/* Blocks of 1 MiB go by twos, all others keep off them while they can. */
+	if (order == MM_ORDER_AREA - 1)
+		return find_slots(mm, cls, coarse, fine, low_only);
+	return find_slots(mm, cls, fine, coarse, low_only);
+}
+
+uint32_t index_find_mixed(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+{
+	return find_slots(mm, cls, (SLOTS_FINE & (~0ull << order)) << SLOT_MIXED, 0, low_only);
+}
+
 uint32_t index_find_whole(struct mm *mm, unsigned cls, unsigned order, bool low_only)
 {
-	uint32_t wanted = SLOTS_WHOLE & (~0u << order);
+	uint64_t wanted = SLOTS_WHOLE & (~0ull << order);
 
 	for (unsigned high = low_only ? 0 : 1;; high--) {
-		uint32_t orders = mm->orders[high][cls] & wanted;
+		uint64_t orders = mm->orders[high][cls] & wanted;
 		if (orders != 0) {
 			unsigned k = order - MM_ORDER_AREA;
 			uint32_t gi = top_first(mm, cls, bit_first(orders), high);

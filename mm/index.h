@@ -4,7 +4,7 @@
  * To save work it leaves out what says nothing new: a run of mixed states is listed (CLASS_UNREPORTED, CLASS_ALL) only
  * where it is larger than the runs of one state. So who looks for a mixed run looks under the states too. Areas that
  * are wholly free are listed in whole instead, in every class that they belong to, and gibs list their largest run of
- * such areas.
+ * such areas. Those of several states list their runs of fewer ones as well, in slots of their own.
  *
  * area.fit is what is listed now: 4 bits for each class, 1 + the order (0 to 8) or 0; above them one bit for each class
  * in which the area is listed as whole; above them one that says that the lists are the coarse ones.
@@ -17,14 +17,17 @@
 #define FIT_BITS       4u
 #define FIT_WHOLE(cls) (1u << (FIT_BITS * CLASS_COUNT + (cls)))
 #define FIT_COARSE     FIT_WHOLE(CLASS_COUNT)
+#define FIT_PARTS      (FIT_WHOLE(0) - 1)
 
 /* Sets of slots, as in mm.orders. */
-#define SLOTS_FINE   ((1u << MM_ORDER_AREA) - 1)
+#define SLOTS_FINE   ((1ull << MM_ORDER_AREA) - 1)
 #define SLOTS_COARSE (SLOTS_FINE << SLOT_COARSE)
-#define SLOTS_PART   (SLOTS_FINE | SLOTS_COARSE)
-#define SLOTS_WHOLE  (((1u << SLOT_COARSE) - 1) & ~SLOTS_FINE)
+#define SLOTS_MIXED  (SLOTS_FINE << SLOT_MIXED)
+#define SLOTS_PART   (SLOTS_FINE | SLOTS_COARSE) /* of areas that are partly in use */
+#define SLOTS_WHOLE  (((1ull << SLOT_COARSE) - 1) & ~SLOTS_FINE)
+#define SLOTS_ALL    (~0ull)
 
-/* Where gib.part has a slot of SLOTS_PART. */
+/* Where gib.part has a slot of SLOTS_PART or SLOTS_MIXED. */
 static inline unsigned part_of_slot(unsigned slot)
 {
 	return slot < MM_ORDER_AREA ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
@@ -43,12 +46,13 @@ static inline unsigned fit_of(uint32_t fit, unsigned cls)
 /* The orders of which a class has a listed run above or below 4 GiB, without regard to where. */
 static inline uint32_t index_orders(const struct mm *mm, unsigned cls)
 {
-	uint32_t slots = mm->orders[0][cls] | mm->orders[1][cls];
+	uint64_t slots = mm->orders[0][cls] | mm->orders[1][cls];
 
-	return (slots & ~SLOTS_COARSE) | slots >> SLOT_COARSE;
+	return (uint32_t)((slots & (SLOTS_FINE | SLOTS_WHOLE)) | (slots >> SLOT_COARSE & SLOTS_FINE) |
+			  slots >> SLOT_MIXED);
 }
 
-static inline bool index_has(const struct mm *mm, unsigned cls, uint32_t slots)
+static inline bool index_has(const struct mm *mm, unsigned cls, uint64_t slots)
 {
 	return ((mm->orders[0][cls] | mm->orders[1][cls]) & slots) != 0;
 }
@@ -108,8 +112,10 @@ void area_ladders(struct area *area, const struct area_bits *bits);
 /* Gives a uniform free area its bitmaps and takes it out of the whole lists; index_area must follow. */
 void area_map(struct mm *mm, uint32_t a);
 
-/* The area with the best fit for an order below 9 in a class; high first unless low_only. AREA_NONE: there is none. */
+/* The area with the best fit for an order below 9 in a class; high first unless low_only. AREA_NONE: there is none.
+ * part: of those that are partly in use; mixed: of those that are wholly free, of several states. */
 uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_only);
+uint32_t index_find_mixed(struct mm *mm, unsigned cls, unsigned order, bool low_only);
 
 /* The same for order 9 and above: the first area of the best run of areas. */
 uint32_t index_find_whole(struct mm *mm, unsigned cls, unsigned order, bool low_only);

@@ -95,9 +95,13 @@ static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct 
 		order = most;
 	if (order < order_min)
 		return false;
-	pfn_t pfn = order >= MM_ORDER_AREA ? buddy_take_whole(mm, order, cls, false, TAKE_ISOLATE)
-		    : whole		   ? buddy_take_break(mm, order, cls, false, TAKE_ISOLATE)
-					   : buddy_take_part(mm, order, cls, false, TAKE_ISOLATE);
+	pfn_t pfn = MM_PFN_NONE;
+	if (order >= MM_ORDER_AREA)
+		pfn = buddy_take_whole(mm, order, cls, false, TAKE_ISOLATE);
+	else if (!whole)
+		pfn = buddy_take_part(mm, order, cls, false, TAKE_ISOLATE);
+	if (pfn == MM_PFN_NONE && order < MM_ORDER_AREA)
+		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
 	if (pfn == MM_PFN_NONE)
 		return false;
 	block->pfn = pfn & ((1ull << 48) - 1);
@@ -225,6 +229,7 @@ static void look(struct mm *mm)
 static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *blocks, uint64_t *frames)
 {
 	struct report_engine *e = &mm->report_engine;
+	struct report_range ranges[PAGE_BATCH_BLOCKS];
 	uint64_t capacity = e->sink->capacity < PAGE_BATCH_BLOCKS ? e->sink->capacity : PAGE_BATCH_BLOCKS;
 	uint64_t most = *blocks < capacity ? *blocks : capacity;
 
@@ -234,15 +239,15 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 	*blocks -= slot->batch.count;
 	*frames -= slot->batch.frames;
 	for (unsigned i = 0; i < slot->batch.count; i++)
-		e->ranges[i] = (struct report_range){.pfn = slot->batch.block[i].pfn,
-						     .frames = 1ull << slot->batch.block[i].order};
+		ranges[i] = (struct report_range){.pfn = slot->batch.block[i].pfn,
+						  .frames = 1ull << slot->batch.block[i].order};
 	slot->in_flight = true;
 	slot->since_ns = mm_port_now_ns();
 	e->in_flight_frames += slot->batch.frames;
 	e->requests++;
 	/* The sink may answer from within submit: then the slot is closed already. */
 	uint32_t generation = slot->generation;
-	if (e->sink->submit(e->sink, e->ranges, slot->batch.count, tag_of(e, slot)) != 0) {
+	if (e->sink->submit(e->sink, ranges, slot->batch.count, tag_of(e, slot)) != 0) {
 		if (slot->in_flight && slot->generation == generation)
 			slot_close(mm, slot, GIVE_AS_WAS);
 		if (!e->failed)

@@ -40,10 +40,12 @@ enum mm_class {
 
 /* Lists of areas and gibs, by what they have to offer. Slots 0 to 18: the largest free run is of this order. Slots from
  * SLOT_COARSE on: the same for orders 0 to 8 of areas that hold an allocated block of 1 MiB; smaller requests look
- * there last, so that large blocks lie together and come free together. */
+ * there last, so that large blocks lie together and come free together. From SLOT_MIXED on: the same for areas that are
+ * wholly free, but of several states; what takes a run from one breaks it. */
 #define SLOT_COARSE (MM_ORDER_MAX + 1)
-#define SLOT_COUNT  (SLOT_COARSE + MM_ORDER_AREA)
-#define PART_COUNT  (2 * MM_ORDER_AREA) /* slots for areas, fine ones before coarse ones */
+#define SLOT_MIXED  (SLOT_COARSE + MM_ORDER_AREA)
+#define SLOT_COUNT  (SLOT_MIXED + MM_ORDER_AREA)
+#define PART_COUNT  (3 * MM_ORDER_AREA) /* slots for areas: fine, coarse, mixed ones */
 #define AREA_NONE   (~(uint32_t)0)
 #define GIB_NONE    UINT16_MAX
 
@@ -189,7 +191,6 @@ struct report_engine {
 	uint64_t now_frames;	  /* (A) of report_now's frames so many are still to go; 0: it is not under way */
 	uint64_t in_flight_frames;
 	uint64_t frames, requests, errors, timeouts;
-	struct report_range ranges[PAGE_BATCH_BLOCKS]; /* who is busy: what submit is called with */
 	struct report_slot {
 		bool in_flight;
 		uint32_t generation; /* part of the tag, so that a late answer isn't taken for another's */
@@ -216,7 +217,7 @@ struct mm {
 	uint64_t *kept;		  /* (P) [cpus / 8][KEPT_ROWS]: which frames CPUs may keep, see kept.h */
 	uint32_t cursor[2];	  /* (L) areas that serve order-0 requests: [0] not zero, [1] zero ones; or AREA_NONE */
 	uint32_t cursor_class[2]; /* (L) the one state that they serve */
-	uint32_t orders[2][CLASS_COUNT];      /* (L) [above 4 GiB][class]: slots with a listed run */
+	uint64_t orders[2][CLASS_COUNT];      /* (L) [above 4 GiB][class]: slots with a listed run */
 	uint8_t low[CLASS_COUNT][SLOT_COUNT]; /* (L) gibs below 4 GiB */
 
 	/* Frames. */

@@ -100,6 +100,8 @@ static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct 
 	pfn_t pfn;
 
 	uint32_t a = index_find_part(mm, cls, 0, false);
+	if (a == AREA_NONE)
+		a = index_find_mixed(mm, cls, 0, false);
 	if (a != AREA_NONE) {
 		unsigned largest = fit_of(mm->areas[a].fit, cls) - 1;
 		if (order > largest)

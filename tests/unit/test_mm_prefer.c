@@ -1,0 +1,151 @@
+/* The order of preference against a naive look at every free block: memory in all four states, requests of all kinds,
+ * and after each one, whether something that goes before what was taken was there. */
+#include "mm/buddy.h"
+#include "tests/unit/fixture.h"
+
+#define FRAMES 4096u
+#define AREAS  (FRAMES / AREA_FRAMES)
+#define RANKS  8u
+
+static struct mm *mm;
+static pfn_t base;
+static uint64_t seed;
+static unsigned char *states; /* of each frame, before the request */
+
+static unsigned random_below(uint64_t limit)
+{
+	return (unsigned)fixture_random(&seed, limit);
+}
+
+static bool is_free(unsigned state)
+{
+	return state >= MM_STATE_DIRTY && state <= MM_STATE_REPORTED_ZERO;
+}
+
+/* Whether all frames of the area were free, and it didn't serve order 0. */
+static bool is_whole(unsigned a)
+{
+	for (unsigned i = 0; i < AREA_FRAMES; i++)
+		if (!is_free(states[a * AREA_FRAMES + i]))
+			return false;
+	return (mm->areas[area_of(mm, base) + a].flags & AREA_CURSORS) == 0;
+}
+
+/* What goes before what, for order 0 to 8: unreported in an area in use, unreported in a whole one, the same for blocks
+ * with reported frames; and within each, those which are wholly of the wanted state. RANKS: it isn't free. */
+static unsigned rank_of(unsigned at, unsigned order, bool zero, const bool *whole)
+{
+	bool reported = false, wanted = true;
+
+	for (unsigned i = at; i < at + (1u << order); i++) {
+		if (!is_free(states[i]))
+			return RANKS;
+		reported |= states[i] == MM_STATE_REPORTED || states[i] == MM_STATE_REPORTED_ZERO;
+	}
+	for (unsigned i = at; i < at + (1u << order); i++) {
+		unsigned want = reported ? (zero ? MM_STATE_REPORTED_ZERO : MM_STATE_REPORTED)
+					 : (zero ? MM_STATE_ZERO : MM_STATE_DIRTY);
+
+		wanted &= states[i] == want;
+	}
+	return (reported ? 4 : 0) + (whole[at / AREA_FRAMES] ? 2 : 0) + (wanted ? 0 : 1);
+}
+
+/* Takes a block and gives it back in a state by hand, as no reporter of ours keeps zeros. */
+static void restate(void)
+{
+	unsigned order = random_below(10), state = random_below(4);
+	pfn_t pfn = base + (random_below(FRAMES) >> order << order);
+
+	if (mm_take_range(mm, pfn, (size_t)1 << order) != 0)
+		return;
+	fixture_fill(pfn, (size_t)1 << order, state == CLASS_ZERO || state == CLASS_REPORTED_ZERO ? 0 : FIXTURE_JUNK);
+	if (state == CLASS_DIRTY) /* which is filled in DEBUG builds */
+		for (unsigned i = 0; i < 1u << order; i++)
+			mm_free(mm, pfn + i, 0);
+	mm_port_lock(&mm->lock);
+	for (unsigned i = 0; state != CLASS_DIRTY && i < 1u << order; i++)
+		buddy_give(mm, pfn + i, 0, state);
+	mm_port_unlock(&mm->lock);
+}
+
+static pfn_t request(unsigned order, bool zero)
+{
+	bool whole[AREAS];
+	unsigned best = RANKS, got;
+	pfn_t pfn;
+
+	for (unsigned i = 0; i < FRAMES; i++)
+		states[i] = (unsigned char)mm_frame_state(mm, base + i);
+	for (unsigned a = 0; a < AREAS; a++)
+		whole[a] = is_whole(a);
+	for (unsigned at = 0; at < FRAMES; at += 1u << order) {
+		unsigned rank = rank_of(at, order, zero, whole);
+
+		best = rank < best ? rank : best;
+	}
+	pfn = mm_alloc(mm, order, zero ? MM_ZERO_COLD : MM_ANY);
+	CHECK_EQ(pfn != MM_PFN_NONE, best != RANKS);
+	if (pfn == MM_PFN_NONE)
+		return pfn;
+	got = rank_of((unsigned)(pfn - base), order, zero, whole);
+	if (got != best)
+		test_port_fail(__FILE__, __LINE__,
+			       "order %u, %s: what was taken is of rank %u, and there was one of %u", order,
+			       zero ? "zero" : "any", got, best);
+	return pfn;
+}
+
+TEST(mm_prefer, what_goes_first_is_taken_first)
+{
+	struct {
+		pfn_t pfn;
+		unsigned order;
+	} held[64];
+	unsigned count = 0;
+
+	seed = test_port_seed();
+	test_port_note("seed %llu", (unsigned long long)seed);
+	fixture_quiet();
+	mm = fixture_mm(FRAMES, MM_FRESH_REPORTED);
+	base = fixture_base();
+	states = fixture_bytes(FRAMES);
+	mm_cache_enable(mm, false); /* frames taken ahead have a rank of their own */
+	for (unsigned step = 0; step < 3000; step++) {
+		unsigned what = random_below(8);
+
+		if (what < 2) {
+			restate();
+		} else if (count == ARRAY_LEN(held) || (what < 5 && count != 0)) {
+			unsigned i = random_below(count);
+
+			mm_free(mm, held[i].pfn, held[i].order);
+			held[i] = held[--count];
+		} else {
+			unsigned order = random_below(2) ? 0 : random_below(9);
+
+			held[count].order = order;
+			held[count].pfn = request(order, random_below(2));
+			if (held[count].pfn != MM_PFN_NONE)
+				count++;
+		}
+		CHECK_MM(mm);
+	}
+}
+
+/* The one that the walk above is about most: a whole area isn't broken for a frame of the better state in it. */
+TEST(mm_prefer, a_whole_area_of_several_states_is_not_broken_while_a_partial_one_fits)
+{
+	fixture_quiet();
+	mm = fixture_mm(1024, MM_FRESH_DIRTY);
+	base = fixture_base();
+	fixture_zero_all(mm);
+	fixture_dirty(mm, base + 700, 1);
+	CHECK_EQ(mm_take_range(mm, base, 1), 0);
+	mm_cache_enable(mm, false);
+	for (unsigned i = 1; i < 512; i++)
+		CHECK(mm_alloc(mm, 0, MM_ANY) < base + 512);
+	/* Now it is; and there the wanted state comes first. */
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), base + 700);
+	CHECK_MM(mm);
+}

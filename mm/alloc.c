@@ -32,7 +32,7 @@ static const struct preference prefer_zero = {
 
 /* Whether something that a request for order 0 prefers is there to be had instead of a frame of this state, in an
  * area that is in use. Mixed runs play no part in it: where there is one its states are listed as well. */
-static bool better_than(const struct mm *mm, unsigned state, bool zero)
+static bool better_than(struct mm *mm, unsigned state, bool zero)
 {
 	unsigned wanted = zero ? CLASS_ZERO : CLASS_DIRTY;
 
@@ -57,7 +57,7 @@ static pfn_t take_cursor(struct mm *mm, bool zero)
 		unsigned cls = mm->cursor_class[which];
 		if (fit_of(mm->areas[a].fit, cls) == 0 || better_than(mm, cls, zero))
 			continue;
-		if (a / GIB_AREAS < mm->gib_low && (mm->orders[1][cls] & SLOTS_PART) != 0)
+		if (a / GIB_AREAS < mm->gib_low && index_has_part_high(mm, cls))
 			continue;
 		return buddy_take_from(mm, a, 0, cls, TAKE_ALLOCATE);
 	}

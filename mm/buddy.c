@@ -209,8 +209,10 @@ pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, e
 
 pfn_t buddy_take_part(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how)
 {
-	uint32_t a = index_find_part(mm, cls, order, low_only);
+	uint32_t a = mm->loose;
 
+	if (order != 0 || how != TAKE_ALLOCATE || !index_loose_is_best(mm, cls, low_only))
+		a = index_find_part(mm, cls, order, low_only);
 	if (a == AREA_NONE)
 		return MM_PFN_NONE;
 	if (order == 0 && how == TAKE_ALLOCATE && !low_only && cls < CLASS_UNREPORTED)

@@ -99,6 +99,39 @@ static bool check_listed(struct mm *mm, uint32_t a)
 	return true;
 }
 
+static unsigned larger(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
+/* Whether area.fit, how a mapped area is listed, is what its ladders say. */
+static bool check_fit(struct mm *mm, uint32_t a, bool whole)
+{
+	const struct area *area = &mm->areas[a];
+	unsigned fit[CLASS_COUNT];
+
+	for (unsigned c = 0; c < CLASS_COUNT; c++)
+		fit[c] = area->pure == CLASS_MIXED || area->pure == c ? ladder_fit(area->ladder[c]) : 0;
+	if (mm->loose == a) {
+		EXPECT(area->pure != CLASS_MIXED && fit[area->pure] <= 1 && area->fit == 0, "area %u: loose, but more",
+		       a);
+		return true;
+	}
+	/* Runs of mixed states are listed where they are larger than those of one state. */
+	unsigned unreported = larger(fit[CLASS_DIRTY], fit[CLASS_ZERO]);
+	unsigned any = larger(fit[CLASS_UNREPORTED], larger(fit[CLASS_REPORTED], fit[CLASS_REPORTED_ZERO]));
+	if (fit[CLASS_UNREPORTED] <= unreported || (area->fit & FIT_WHOLE(CLASS_UNREPORTED)) != 0)
+		fit[CLASS_UNREPORTED] = 0;
+	if (fit[CLASS_ALL] <= any || whole)
+		fit[CLASS_ALL] = 0;
+	for (unsigned c = 0; c < CLASS_COUNT; c++) {
+		unsigned want = fit[c] > MM_ORDER_AREA ? MM_ORDER_AREA : fit[c]; /* a whole area that serves order 0 */
+		EXPECT(fit_of(area->fit, c) == want, "area %u class %u: listed with fit %u, not %u", a, c,
+		       fit_of(area->fit, c), want);
+	}
+	return true;
+}
+
 /* DEBUG: frames that are said to be zero are. */
 static bool check_contents(struct mm *mm, uint32_t a)
 {
@@ -129,7 +162,7 @@ static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 		EXPECT(area->free == 0 && area->fit == 0, "area %u: a hole with free frames", a);
 		break;
 	case AREA_MAPPED:
-		if (!check_words(mm, a, s) || !check_ladders(mm, a))
+		if (!check_words(mm, a, s) || !check_ladders(mm, a) || !check_fit(mm, a, whole))
 			return false;
 		break;
 	case AREA_FREE:

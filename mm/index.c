@@ -315,6 +315,9 @@ void index_area_slow(struct mm *mm, uint32_t a)
 	const uint32_t old = area->fit;
 	const unsigned c = area->pure;
 
+	if (mm->loose == a)
+		mm->loose = AREA_NONE;
+
 	/* Where only one class plays a part, now and before, the area moves from one fine slot to another. */
 	if (likely(area->free != AREA_FRAMES && c != CLASS_MIXED && (area->flags & AREA_MIBS) == 0 &&
 		   (old & ~(0xfu << (FIT_BITS * c))) == 0)) {
@@ -389,6 +392,7 @@ void area_map(struct mm *mm, uint32_t a)
 /* The area that is listed first in a slot of one set, or else of the other. */
 static inline uint32_t find_slots(struct mm *mm, unsigned cls, uint64_t first, uint64_t then, bool low_only)
 {
+	index_settle(mm);
 	for (unsigned high = low_only ? 0 : 1;; high--) {
 		uint64_t slots = mm->orders[high][cls] & first;
 		if (slots == 0)

@@ -43,18 +43,38 @@ static inline unsigned fit_of(uint32_t fit, unsigned cls)
 	return (fit >> (FIT_BITS * cls)) & 0xfu;
 }
 
-/* The orders of which a class has a listed run above or below 4 GiB, without regard to where. */
-static inline uint32_t index_orders(const struct mm *mm, unsigned cls)
+/* Lists area a anew; index_area decides whether that is needed. */
+void index_area_slow(struct mm *mm, uint32_t a);
+
+/* Lists the loose area, see index_area. */
+static inline void index_settle(struct mm *mm)
 {
+	if (mm->loose != AREA_NONE)
+		index_area_slow(mm, mm->loose);
+}
+
+/* The orders of which a class has a run above or below 4 GiB, without regard to where. */
+static inline uint32_t index_orders(struct mm *mm, unsigned cls)
+{
+	index_settle(mm);
 	uint64_t slots = mm->orders[0][cls] | mm->orders[1][cls];
 
 	return (uint32_t)((slots & (SLOTS_FINE | SLOTS_WHOLE)) | (slots >> SLOT_COARSE & SLOTS_FINE) |
 			  slots >> SLOT_MIXED);
 }
 
-static inline bool index_has(const struct mm *mm, unsigned cls, uint64_t slots)
+static inline bool index_has(struct mm *mm, unsigned cls, uint64_t slots)
 {
+	index_settle(mm);
 	return ((mm->orders[0][cls] | mm->orders[1][cls]) & slots) != 0;
+}
+
+/* Whether a class has runs of order 0 to 8 above 4 GiB. */
+static inline bool index_has_part_high(struct mm *mm, unsigned cls)
+{
+	if (mm->loose != AREA_NONE && mm->loose / GIB_AREAS >= mm->gib_low)
+		index_settle(mm);
+	return (mm->orders[1][cls] & SLOTS_PART) != 0;
 }
 
 /* The frames of a word that are free and of a class. */
@@ -76,11 +96,12 @@ static inline uint64_t word_class(const struct word *w, unsigned cls)
 	}
 }
 
-/* Lists area a anew; index_area decides whether that is needed. */
-void index_area_slow(struct mm *mm, uint32_t a);
-
 /* Brings the indexes up to date with area a after its words, counts or flags changed. Turns an area that became wholly
- * free and uniform into AREA_FREE. */
+ * free and uniform into AREA_FREE.
+ *
+ * Where memory is well packed, a free makes a hole in a full area, and the next allocation fills it. So an area that
+ * was full and now has single frames isn't listed at once: it is loose until the indexes are asked for anything that it
+ * may have a part in (index_settle), or another area is. */
 static inline void index_area(struct mm *mm, uint32_t a)
 {
 	const struct area *area = &mm->areas[a];
@@ -91,6 +112,13 @@ static inline void index_area(struct mm *mm, uint32_t a)
 			fit = MM_ORDER_AREA; /* wholly free, but serving order 0: offers order 8 at most */
 		if (fit << (FIT_BITS * area->pure) == area->fit && fit <= MM_ORDER_AREA)
 			return;
+		if (fit == 1 && area->fit == 0) {
+			if (mm->loose != a) {
+				index_settle(mm);
+				mm->loose = a;
+			}
+			return;
+		}
 	}
 	index_area_slow(mm, a);
 }
@@ -111,6 +139,19 @@ void area_ladders(struct area *area, const struct area_bits *bits);
 
 /* Gives a uniform free area its bitmaps and takes it out of the whole lists; index_area must follow. */
 void area_map(struct mm *mm, uint32_t a);
+
+/* Whether the loose area is what index_find_part would find for order 0, were it listed: no other area has runs as
+ * short. */
+static inline bool index_loose_is_best(const struct mm *mm, unsigned cls, bool low_only)
+{
+	const uint32_t a = mm->loose;
+
+	if (a == AREA_NONE || mm->areas[a].pure != cls || mm->areas[a].free == 0)
+		return false;
+	if (a / GIB_AREAS >= mm->gib_low)
+		return !low_only && (mm->orders[1][cls] & 1) == 0;
+	return (low_only || (mm->orders[1][cls] & SLOTS_PART) == 0) && (mm->orders[0][cls] & 1) == 0;
+}
 
 /* The area with the best fit for an order below 9 in a class; high first unless low_only. AREA_NONE: there is none.
  * part: of those that are partly in use; mixed: of those that are wholly free, of several states. */

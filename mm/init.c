@@ -256,7 +256,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	mm->gib_index = (uint16_t *)((char *)meta + l.index_at);
 	mm->gib_number = (uint16_t *)((char *)meta + l.number_at);
 	mm->bits = (struct area_bits *)((char *)meta + l.bits_at);
-	mm->cursor[0] = mm->cursor[1] = AREA_NONE;
+	mm->cursor[0] = mm->cursor[1] = mm->loose = AREA_NONE;
 	mm->metadata_bytes = l.bytes + sizeof(*mm);
 	mm->cpu_count = l.cpu_count;
 	mm->cpu = (struct mm_cpu *)((char *)meta + l.cpu_at);

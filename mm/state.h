@@ -217,6 +217,7 @@ struct mm {
 	uint64_t *kept;		  /* (P) [cpus / 8][KEPT_ROWS]: which frames CPUs may keep, see kept.h */
 	uint32_t cursor[2];	  /* (L) areas that serve order-0 requests: [0] not zero, [1] zero ones; or AREA_NONE */
 	uint32_t cursor_class[2]; /* (L) the one state that they serve */
+	uint32_t loose;		  /* (L) an area that isn't listed yet though it has single frames, or AREA_NONE */
 	uint64_t orders[2][CLASS_COUNT];      /* (L) [above 4 GiB][class]: slots with a listed run */
 	uint8_t low[CLASS_COUNT][SLOT_COUNT]; /* (L) gibs below 4 GiB */
 

@@ -128,6 +128,43 @@ TEST(mm_large, hot_memory_above_4_gib_is_no_answer_to_below)
 	}
 }
 
+/* Which hole is filled must not depend on which one was made last. */
+TEST(mm_large, holes_above_4_gib_are_filled_first_the_first_one_first)
+{
+	static const struct mm_range range = {MM_PFN_4G - 1024, MM_PFN_4G + 1536, MM_FRESH_DIRTY};
+	static const pfn_t holes[] = {MM_PFN_4G - 1000, MM_PFN_4G + 3, MM_PFN_4G + 600};
+	static const uint8_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+
+	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+		struct mm *mm = fixture_mm_at(&range, 1);
+
+		mm_cache_enable(mm, false);
+		CHECK_EQ(mm_take_range(mm, range.start, range.end - range.start), 0);
+		for (size_t k = 0; k < 3; k++)
+			mm_free(mm, holes[orders[i][k]], 0);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), holes[1]);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), holes[2]);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY | (i % 2 != 0 ? MM_BELOW_4G : 0)), holes[0]);
+		mm_free(mm, holes[orders[i][0]], 0);
+		mm_free(mm, holes[orders[i][1]], 0);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY | MM_BELOW_4G), orders[i][2] == 0 ? MM_PFN_NONE : holes[0]);
+		CHECK_MM(mm);
+	}
+}
+
+TEST(mm_large, a_hole_above_4_gib_goes_before_the_area_below_that_served_last)
+{
+	struct mm *mm = fixture_mm_at(around_4g, 1);
+
+	mm_cache_enable(mm, false);
+	CHECK_EQ(mm_take_range(mm, MM_PFN_4G, 512), 0);
+	CHECK(mm_alloc(mm, 0, MM_ANY) < MM_PFN_4G);
+	mm_free(mm, MM_PFN_4G + 77, 0);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), MM_PFN_4G + 77);
+	CHECK(mm_alloc(mm, 0, MM_ANY) < MM_PFN_4G);
+	CHECK_MM(mm);
+}
+
 TEST(mm_large, bulk_below_4_gib_is_all_or_nothing)
 {
 	struct mm *mm = fixture_mm_at(around_4g, 1);

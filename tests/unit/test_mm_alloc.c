@@ -225,6 +225,45 @@ TEST(mm_alloc, a_hot_frame_comes_back_first)
 	CHECK_MM(mm);
 }
 
+TEST(mm_alloc, the_first_of_several_holes_is_filled_first)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
+		const pfn_t first = fixture_base() + 9, second = fixture_base() + 512 + 7;
+
+		mm_cache_enable(mm, false);
+		CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
+		mm_free(mm, i == 0 ? first : second, 0);
+		mm_free(mm, i == 0 ? second : first, 0);
+		CHECK_MM(mm);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), first);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), second);
+		CHECK(mm_alloc(mm, 0, MM_ANY) >= fixture_base() + 1024);
+	}
+}
+
+/* One is zero and one dirty, and what was freed last isn't known to the indexes yet. */
+TEST(mm_alloc, a_hole_of_the_wanted_state_is_filled)
+{
+	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
+	const pfn_t zero = fixture_base() + 9, dirty = fixture_base() + 512 + 7;
+
+	mm_cache_enable(mm, false);
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
+	fixture_knob_word("zero.policy", "free");
+	mm_free(mm, zero, 0);
+	fixture_knob_word("zero.policy", "idle");
+	mm_free(mm, dirty, 0);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD), zero);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD), dirty);
+	mm_free(mm, dirty, 0);
+	fixture_knob_word("zero.policy", "free");
+	mm_free(mm, zero, 0);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), dirty);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), zero);
+	CHECK_MM(mm);
+}
+
 TEST(mm_alloc, cached_frames_count_as_free_and_serve_any_request)
 {
 	struct mm *mm;

@@ -10,7 +10,7 @@
 #include "tests/unit/naive.h"
 
 #define FRAMES	  2048u
-#define HELD_MAX  256u
+#define HELD_MAX  FRAMES
 #define ORDER_MAX 10u
 
 struct held {
@@ -291,6 +291,17 @@ static void check_zero_frames(void)
 	}
 }
 
+/* Fills the first areas with blocks of order 0, so that frees make holes in full areas. */
+static void take_frames(size_t frames)
+{
+	for (pfn_t pfn = model.base; pfn < model.base + frames; pfn++) {
+		if (*state_of(pfn) == MM_STATE_UNMANAGED)
+			continue;
+		CHECK_EQ(mm_take_range(model.mm, pfn, 1), 0);
+		hold(pfn, 0, false);
+	}
+}
+
 static void run(uint64_t seed, unsigned steps)
 {
 	static const struct mm_range ranges[] = {
@@ -323,6 +334,7 @@ static void run(uint64_t seed, unsigned steps)
 	CHECK_EQ(report_register(model.mm, &model.fake->sink), 0);
 	for (size_t i = 0; i < FRAMES; i++)
 		model.state[i] = (unsigned char)mm_frame_state(model.mm, model.base + i);
+	take_frames(random_below(3) * 512);
 	for (model.step = 0; model.step < steps; model.step++) {
 		operations[random_below(ARRAY_LEN(operations))]();
 		check_frames();

@@ -6,7 +6,7 @@
  *
  * The bench sleeps after every so many operations in each, and its clock stands still meanwhile. So the difference
  * is what keeping zero frames in stock costs those who don't ask for them; under QEMU's -icount, where the clock counts
- * instructions, it is exact (scripts/bench --count).
+ * instructions, it is exact (scripts/bench --only count).
  */
 #include <stdio.h>
 #include <string.h>

@@ -23,13 +23,19 @@ static int run_words(int argc, char **argv)
 	return row->run(argc, argv) == 0 ? 0 : CMD_FAILED;
 }
 
+bool cmd_take_turns(char **line)
+{
+	bool turned = false;
+
+	for (; **line == ' ' || **line == '\t' || **line == '!'; (*line)++)
+		turned ^= **line == '!';
+	return turned;
+}
+
 int cmd_run_line(char *line)
 {
 	char *argv[CMD_WORDS_MAX + 1];
-	bool turned = false;
-
-	for (; *line == ' ' || *line == '\t' || *line == '!'; line++)
-		turned ^= *line == '!';
+	bool turned = cmd_take_turns(&line);
 
 	int argc = parse_words(line, argv, CMD_WORDS_MAX);
 	if (argc == 0 && turned) {
@@ -82,12 +88,10 @@ static int take_option(int argc, char **argv, int at, const struct cmd_option *o
 			*option->set = true;
 		if (!option->value_name)
 			continue;
-		if (letter[1] == '\0' && at + 1 == argc) {
-			iprintf("%s: -%c needs a value, %s\n", argv[0], *letter, option->value_name);
-			return CMD_FAILED;
-		}
-		*option->value = letter[1] ? letter + 1 : argv[at + 1];
-		return letter[1] ? 1 : 2;
+		/* What is missing is read as an empty value: whoever checks it says what is allowed. */
+		bool next = letter[1] == '\0' && at + 1 < argc;
+		*option->value = next ? argv[at + 1] : letter + 1;
+		return next ? 2 : 1;
 	}
 	return 1;
 }

@@ -28,6 +28,10 @@ struct cmd_row {
 
 TABLE_DECLARE(cmd);
 
+/* Takes the `!`s from the front of a line. Returns whether they turn the result round: ! CMD succeeds only if CMD
+ * fails. */
+bool cmd_take_turns(char **line);
+
 /* Runs one line: words, perhaps behind `!`, which turns the result round; a # at the start of a word begins a comment.
  * A line without words is 0. line is cut into pieces. */
 int cmd_run_line(char *line);
@@ -37,7 +41,7 @@ struct cmd_option {
 	char letter;
 	const char *value_name; /* what the value is called in messages; NULL: takes none */
 	bool *set;		/* may be NULL */
-	const char **value;	/* where value_name is set: the word, left alone when the option isn't there */
+	const char **value; /* where value_name is set: the word, "" if it is missing; left alone without the option */
 };
 
 /* Takes the options, which may stand anywhere, out of argv and moves the arguments that are left to argv[1] on; `--`

@@ -44,6 +44,9 @@ static int cmd_bench(int argc, char **argv)
 		iprintf("bench: there is no bench '%.40s', `bench list` lists them\n", argv[1]);
 		return CMD_FAILED;
 	}
+	char name[40];
+	sniprintf(name, sizeof(name), "bench %s", row->name);
+	argv[1] = name; /* in messages */
 	return row->run(argc - 1, argv + 1, json);
 }
 

@@ -1,5 +1,4 @@
-/* crash: provokes an exception, each kind that a panic must tell apart.
- */
+/* crash: provokes an exception, each kind that a panic must tell apart. */
 #include <stdio.h>
 #include <string.h>
 
@@ -121,13 +120,15 @@ static const struct {
 	{"nmi", crash_nmi},	      {"assert", crash_assert},
 };
 
+#define CRASH_KINDS "null|call-null|code|constant|data|frame|page0|stack|canary|opcode|divide|address|nmi|assert"
+
 static int cmd_crash(int argc, char **argv)
 {
 	const char *words[ARRAY_LEN(kinds) + 1] = {NULL};
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		words[i] = kinds[i].word;
-	if (cmd_args(argc, argv, NULL, "KIND", 1, 1) == CMD_FAILED)
+	if (cmd_args(argc, argv, NULL, CRASH_KINDS, 1, 1) == CMD_FAILED)
 		return CMD_FAILED;
 	int kind = cmd_choice("crash", argv[1], words);
 	if (kind == CMD_FAILED)
@@ -138,5 +139,4 @@ static int cmd_crash(int argc, char **argv)
 	return CMD_FAILED;
 }
 
-CMD(crash, "crash", "null|call-null|code|constant|data|frame|page0|stack|canary|opcode|divide|address|nmi|assert",
-    "provoke an exception: writing or calling what must not be, and others", cmd_crash);
+CMD(crash, "crash", CRASH_KINDS, "provoke an exception: writing or calling what must not be, and others", cmd_crash);

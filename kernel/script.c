@@ -31,8 +31,9 @@ static void run_lines(const char *script, size_t length)
 		parse_printable(line.text, line.length, text, sizeof(text));
 		iprintf(CONSOLE_PROMPT "%s\n", text);
 		if (line.length > LINE_BYTES_MAX) {
+			char *rest = text;
 			iprintf("line %u has %lu bytes, at most %u are allowed\n", number, line.length, LINE_BYTES_MAX);
-			failed = true;
+			failed |= !cmd_take_turns(&rest);
 		} else if (cmd_run_line(text) != 0) {
 			failed = true;
 		}

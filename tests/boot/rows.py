@@ -238,6 +238,7 @@ stats -j
 ! alloc -o 19
 ! alloc -o -1
 ! alloc -o
+! alloc -n
 ! alloc -n 0
 ! alloc -z -Z
 ! alloc -q
@@ -270,11 +271,29 @@ stats -j
 ! help nothing
 ! stats nothing
 ! !
+! crash
+! crash all
+! bench pin
+! bench pin 16T 4k
+! bench pin 1G 1g
+! bench pin 4M 4k -n
 ! poweroff now
 knob zero.low_pct 0x10
 check
-""", {"MEM": "256M"}, expect=(r"zero\.low_pct: '-1' is not a number .*, 0 to 100 are allowed",
-                              r"^33 words, at most 32 are allowed")),
+""", {"MEM": "256M"}, expect=(
+        r"zero\.low_pct: '-1' is not a number .*, 0 to 100 are allowed",
+        r"^33 words, at most 32 are allowed",
+        r"^alloc: ORDER '' is not a number .*, 0 to 18 are allowed",
+        r"^crash: takes 1 argument, .*null\|.*\bnmi\|.*, not 0",
+        r"^crash: 'all' is not known, allowed are .*\bnull, .*\bnmi\b",
+        r"^bench pin: takes 2 arguments, SIZE and 4k, 2m or 1g",
+        r"^bench pin: SIZE '16T' is not a size .*K, M or G\), 4096 to \d+ are allowed",
+        r"^bench pin: 1g is more than",
+        r"^bench pin: REPS '' is not a number .*, 1 to 50 are allowed")),
+    Row("line-too-long", f"! version {'x' * 1014}\nversion #{'x' * 1014}\n! version {'x' * 1013}\n", {"MEM": "256M"},
+        expect=(r"^line 1 has 1024 bytes, at most 1023 are allowed", r"takes no argument"), reject=(r"^line [23] ",)),
+    Row("line-too-long-fails", "\nversion #" + "x" * 1015 + "\nversion\n", {"MEM": "256M"}, status=1,
+        expect=(r"^line 2 has 1024 bytes", r"^Nought 0\.1\.0, built")),
     Row("command-line-refusals", "log\nknob zero.low_pct\nknob report.order\n",
         {"MEM": "256M", "CMDLINE": "zero.low_pct=12 nonsense a,b=c,d zero.high_pct=1000 report.order=7 =x knob="},
         expect=(r"refused.*nonsense", r"refused.*a,b", r"refused.*zero\.high_pct.*100", r"zero\.low_pct\D+12\b",

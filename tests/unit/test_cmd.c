@@ -1,5 +1,7 @@
 /* What commands share: options in any place, and sizes as people read them. Errors print, so the boot tests have
  * them. */
+#include <string.h>
+
 #include "kernel/cmd.h"
 #include "tests/unit/test.h"
 
@@ -42,6 +44,38 @@ TEST(cmd, what_is_not_given_stays)
 	CHECK_EQ(cmd_args(4, last, options, "X", 0, 0), 0);
 	CHECK_STR(value, "2");
 	CHECK(set);
+}
+
+TEST(cmd, a_missing_value_is_an_empty_one)
+{
+	const char *value = "default";
+	const struct cmd_option options[] = {{.letter = 'x', .value_name = "X", .value = &value}, {0}};
+	char *argv[] = {"cmd", "1", "-x", NULL};
+
+	CHECK_EQ(cmd_args(3, argv, options, "X", 0, 1), 1);
+	CHECK_STR(value, "");
+}
+
+TEST(cmd, turns_are_counted_at_the_front_only)
+{
+	static const struct {
+		char line[24];
+		const char *rest;
+		bool turned;
+	} rows[] = {{"version", "version", false},
+		    {" ! version ! ", "version ! ", true},
+		    {"!!version", "version", false},
+		    {"! !\t! a", "a", true},
+		    {"", "", false},
+		    {"!", "", true}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char line[24], *rest = line;
+
+		memcpy(line, rows[i].line, sizeof(line));
+		CHECK_EQ(cmd_take_turns(&rest), rows[i].turned);
+		CHECK_STR(rest, rows[i].rest);
+	}
 }
 
 TEST(cmd, a_minus_and_a_digit_is_an_argument)

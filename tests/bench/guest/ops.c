@@ -287,10 +287,10 @@ static int bench_ops(int argc, char **argv, bool json)
 	int count = cmd_args(argc, argv, options, "names of operations", 0, (int)ARRAY_LEN(ops));
 	if (count < 0)
 		return CMD_FAILED;
-	if (reps_text && cmd_number("bench ops", "REPS", reps_text, PARSE_NUMBER, 1, BENCH_REPS_MAX, &reps))
+	if (reps_text && cmd_number(argv[0], "REPS", reps_text, PARSE_NUMBER, 1, BENCH_REPS_MAX, &reps))
 		return CMD_FAILED;
 	for (int i = 1; i <= count; i++) {
-		int op = cmd_choice("bench ops", argv[i], names);
+		int op = cmd_choice(argv[0], argv[i], names);
 		if (op < 0)
 			return CMD_FAILED;
 		chosen[op] = true;

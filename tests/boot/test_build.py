@@ -1,0 +1,63 @@
+"""The checks of a build refuse what they are there for."""
+import os
+import subprocess
+
+import machine
+import pytest
+
+
+def script(name, *arguments):
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts", name), *arguments], cwd=machine.ROOT,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def link(directory, instruction):
+    """A kernel of one function, and the table of its name."""
+    source = f".globl __text_start, function\n__text_start:\n\tnop\nfunction:\n\t{instruction}\n\tret\n"
+    subprocess.run(["as", "-o", "a.o"], input=source, cwd=directory, text=True, check=True)
+    subprocess.run(["ld", "-e", "function", "-o", "a.elf", "a.o"], cwd=directory, check=True)
+    with open(directory / "a.S", "w", encoding="ascii") as table:
+        names = subprocess.run(["nm", "-n", "a.elf"], cwd=directory, capture_output=True, check=True).stdout
+        subprocess.run([os.path.join(machine.ROOT, "scripts/symbols")], input=names, stdout=table, check=True)
+    return str(directory / "a.elf"), str(directory / "a.S")
+
+
+@pytest.mark.parametrize("instruction", ["movaps %xmm0, %xmm1", "vmovdqu (%rax), %ymm3", "movq %mm0, %rax", "fldz",
+                                         "fxsave (%rax)", "kmovq %k1, %rax"])
+def test_a_vector_register_is_found(instruction, tmp_path):
+    status, errors = script("check-kernel", *link(tmp_path, instruction))
+    assert status == 1
+    assert "function uses a vector register" in errors
+
+
+@pytest.mark.parametrize("instruction", ["movnti %rax, (%rdx)", "mov %fs:0x28, %rax", "rep stosq", "pause"])
+def test_other_instructions_pass(instruction, tmp_path):
+    assert script("check-kernel", *link(tmp_path, instruction)) == (0, "")
+
+
+def test_a_table_of_names_that_is_out_of_date_is_found(tmp_path):
+    kernel, table = link(tmp_path, "nop")
+    with open(table, "a", encoding="ascii") as file:
+        file.write("\n")
+    status, errors = script("check-kernel", kernel, table)
+    assert (status, "not that of the first link" in errors) == (1, True)
+
+
+def test_a_long_line_is_found(tmp_path):
+    (tmp_path / "long").write_text("\t" + "x" * 112 + "\n\t" + "x" * 113 + "\n", encoding="ascii")
+    status, errors = script("check-columns", str(tmp_path / "long"))
+    assert (status, ":2: 121 columns" in errors, ":1:" in errors) == (1, True, False)
+
+
+@pytest.mark.parametrize("layer, include, allowed", [
+    ("mm", "kernel/log.h", False), ("mm", "port/driver_port.h", False), ("mm", "port/mm_port.h", True),
+    ("lib", "mm/mm.h", False), ("drivers", "mm/mm.h", True), ("boot", "lib/types.h", False),
+    ("kernel", "tests/unit/test.h", False), ("arch", "boot/boot_info.h", True), ("arch", "kernel/log.h", False),
+])
+def test_an_include_against_the_layers_is_found(layer, include, allowed, tmp_path):
+    (tmp_path / layer).mkdir()
+    (tmp_path / layer / "a.c").write_text(f'#include "{include}"\n', encoding="ascii")
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts/check-layers"), f"{layer}/a.c"], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == allowed, done.stderr

@@ -30,14 +30,10 @@ static const struct preference prefer_zero = {
 	.reported = {CLASS_REPORTED_ZERO, CLASS_ALL, CLASS_REPORTED},
 };
 
-/* Whether something that a request for order 0 prefers is there to be had instead of a frame of this state, in an
- * area that is in use. Mixed runs play no part in it: where there is one its states are listed as well. */
-static bool better_than(struct mm *mm, unsigned state, bool zero)
+/* Whether something that a request for order 0 prefers is there to be had instead of a frame of this state, which isn't
+ * the wanted one, in an area that is in use. Mixed runs play no part in it: where there is one its states are listed as well. */
+static __attribute__((noinline)) bool better_than(struct mm *mm, unsigned state, unsigned wanted)
 {
-	unsigned wanted = zero ? CLASS_ZERO : CLASS_DIRTY;
-
-	if (likely(state == wanted))
-		return false;
 	if (state <= CLASS_ZERO)
 		return index_has(mm, wanted, SLOTS_PART);
 	if (index_has(mm, CLASS_DIRTY, SLOTS_ALL) || index_has(mm, CLASS_ZERO, SLOTS_ALL) ||
@@ -49,15 +45,17 @@ static bool better_than(struct mm *mm, unsigned state, bool zero)
 /* Order 0 from an area that served it before, where that is still the first choice. */
 static pfn_t take_cursor(struct mm *mm, bool zero)
 {
+	const unsigned wanted = zero ? CLASS_ZERO : CLASS_DIRTY;
+
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned which = i ^ (zero ? 1u : 0u);
 		uint32_t a = mm->cursor[which];
 		if (a == AREA_NONE)
 			continue;
 		unsigned cls = mm->cursor_class[which];
-		if (fit_of(mm->areas[a].fit, cls) == 0 || better_than(mm, cls, zero))
+		if (fit_of(mm->areas[a].fit, cls) == 0 || (unlikely(cls != wanted) && better_than(mm, cls, wanted)))
 			continue;
-		if (a / GIB_AREAS < mm->gib_low && index_has_part_high(mm, cls))
+		if (a / GIB_AREAS < mm->gib_low && unlikely(index_has_part_high(mm, cls)))
 			continue;
 		return buddy_take_from(mm, a, 0, cls, TAKE_ALLOCATE);
 	}
@@ -225,7 +223,7 @@ static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 	cpu->free_zero_frames += 1ull << order;
 }
 
-static inline void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+static inline __attribute__((always_inline)) void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 {
 	if (unlikely(order > 6 || !buddy_holds(mm, pfn) || !buddy_is_block(mm, area_of(mm, pfn), pfn, order)))
 		buddy_verify(mm, pfn, order, caller);

@@ -31,7 +31,8 @@ static const struct preference prefer_zero = {
 };
 
 /* Whether something that a request for order 0 prefers is there to be had instead of a frame of this state, which isn't
- * the wanted one, in an area that is in use. Mixed runs play no part in it: where there is one its states are listed as well. */
+ * the wanted one, in an area that is in use. Mixed runs play no part in it: where there is one its states are listed as
+ * well. */
 static __attribute__((noinline)) bool better_than(struct mm *mm, unsigned state, unsigned wanted)
 {
 	if (state <= CLASS_ZERO)

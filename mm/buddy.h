@@ -71,7 +71,8 @@ static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
 
 /* Whether pfn, order (0 to 6), in area a of ours, surely is an allocated block: the quick yes of buddy_verify, which
  * has the reasons. Without the lock the answer holds for whoever owns the block. */
-static inline __attribute__((always_inline)) bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn, unsigned order)
+static inline __attribute__((always_inline)) bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn,
+								 unsigned order)
 {
 	const struct area *area = &mm->areas[a];
 	const struct area_bits *bits = &mm->bits[a];

@@ -213,6 +213,8 @@ pfn_t buddy_take_part(struct mm *mm, unsigned order, unsigned cls, bool low_only
 
 	if (order != 0 || how != TAKE_ALLOCATE || !index_loose_is_best(mm, cls, low_only))
 		a = index_find_part(mm, cls, order, low_only);
+	else if (mm->areas[a].free == 1)
+		mm->loose = AREA_NONE; /* full again: nothing to list */
 	if (a == AREA_NONE)
 		return MM_PFN_NONE;
 	if (order == 0 && how == TAKE_ALLOCATE && !low_only && cls < CLASS_UNREPORTED)

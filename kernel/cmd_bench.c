@@ -4,12 +4,28 @@
 
 #include "kernel/bench.h"
 #include "kernel/cmd.h"
+#include "kernel/json.h"
 #include "kernel/sorted.h"
 
 static void list(void)
 {
 	SORTED_FOR_EACH (bench, struct bench_row, row)
 		iprintf("%s %s\n  %s\n", row->name, row->usage, row->help);
+}
+
+static void list_json(void)
+{
+	struct json json = json_begin();
+	json_array(&json, "benches");
+	SORTED_FOR_EACH (bench, struct bench_row, row) {
+		json_object(&json, NULL);
+		json_text(&json, "name", row->name);
+		json_text(&json, "usage", row->usage);
+		json_text(&json, "help", row->help);
+		json_close(&json);
+	}
+	json_close(&json);
+	json_end(&json);
 }
 
 /* Only -j is this command's; the other words are the bench's own business, options too. */
@@ -36,7 +52,10 @@ static int cmd_bench(int argc, char **argv)
 			iprintf("bench: list takes no argument, not '%.40s'\n", argv[2]);
 			return CMD_FAILED;
 		}
-		list();
+		if (json)
+			list_json();
+		else
+			list();
 		return 0;
 	}
 	const struct bench_row *row = TABLE_FIND(bench, argv[1]);

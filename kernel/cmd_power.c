@@ -38,8 +38,10 @@ static int cmd_poweroff(int argc, char **argv)
 {
 	if (cmd_args(argc, argv, NULL, NULL, 0, 0) == CMD_FAILED)
 		return CMD_FAILED;
+	if (script_end())
+		return 0;
 	fflush(stdout);
-	power_exit(script_failed() ? POWER_FAILED : POWER_OK);
+	power_exit(POWER_OK);
 }
 
 CMD(poweroff, "poweroff", "", "switch the machine off; in a script with the status so far", cmd_poweroff);

@@ -58,9 +58,12 @@ static void read_cmdline(const struct boot_info *info)
 	if (size >= 0) {
 		int64_t got = fw_cfg_read("opt/nought/cmdline", cmdline, sizeof cmdline - 1);
 
-		if (size >= (int64_t)sizeof cmdline)
-			log_printf("command line: %ld bytes, only the first %u are read", (long)size,
-				   CMDLINE_BYTES - 1);
+		/* Half a word could be a good one with another meaning. */
+		while (got > 0 && got < size && cmdline[got - 1] != ' ')
+			got--;
+		if (got < size)
+			log_printf("command line: %ld bytes, only the first %ld are read, at most %u are allowed",
+				   (long)size, (long)got, CMDLINE_BYTES - 1);
 		cmdline[got < 0 ? 0 : got] = '\0';
 	} else if (info->cmdline) {
 		strlcpy(cmdline, phys_to_virt(info->cmdline), sizeof cmdline);

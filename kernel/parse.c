@@ -87,25 +87,32 @@ int parse_u64(const char *text, enum parse_kind kind, uint64_t min, uint64_t max
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t';
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+char *parse_word(char **rest)
+{
+	char *at = *rest;
+	while (is_blank(*at))
+		at++;
+	char *word = at;
+	while (*at != '\0' && !is_blank(*at))
+		at++;
+	if (*at != '\0')
+		*at++ = '\0';
+	*rest = at;
+	return *word != '\0' ? word : NULL;
 }
 
 int parse_words(char *line, char **words, int max)
 {
 	int count = 0;
-	for (;;) {
-		while (is_blank(*line))
-			line++;
-		if (*line == '\0' || *line == '#')
-			return count;
+	for (char *word = parse_word(&line); word && *word != '#'; word = parse_word(&line)) {
 		if (count < max)
-			words[count] = line;
+			words[count] = word;
 		count++;
-		while (*line != '\0' && !is_blank(*line))
-			line++;
-		if (*line != '\0')
-			*line++ = '\0';
 	}
+	return count;
 }
 
 void parse_printable(const char *text, size_t length, char *out, size_t size)

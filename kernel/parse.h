@@ -16,7 +16,11 @@ enum parse_kind { PARSE_NUMBER, PARSE_SIZE };
 int parse_u64(const char *text, enum parse_kind kind, uint64_t min, uint64_t max, uint64_t *out, char *err,
 	      size_t err_size);
 
-/* Cuts line into words at blanks and tabs, in place. A word that begins with # starts a comment, which reaches to the
+/* Cuts the first word off what is left of a line: words end at blanks, tabs and line ends. Returns it, terminated in
+ * place, and moves *rest behind it; NULL: there is none. */
+char *parse_word(char **rest);
+
+/* Cuts line into words, in place. A word that begins with # starts a comment, which reaches to the
  * end of the line. Returns how many words there are; words that don't fit into max are counted, not stored. */
 int parse_words(char *line, char **words, int max);
 

@@ -13,11 +13,14 @@
 #define SCRIPT_FILE	 "opt/nought/script"
 #define SCRIPT_BYTES_MAX MIB
 
-static bool failed;
+static bool running, failed;
 
-bool script_failed(void)
+bool script_end(void)
 {
-	return failed;
+	bool was = running;
+
+	running = false;
+	return was;
 }
 
 static void run_lines(const char *script, size_t length)
@@ -27,7 +30,8 @@ static void run_lines(const char *script, size_t length)
 	size_t at = 0;
 	unsigned number = 0;
 
-	while (script_next(script, length, &at, &number, &line)) {
+	running = true;
+	while (running && script_next(script, length, &at, &number, &line)) {
 		parse_printable(line.text, line.length, text, sizeof(text));
 		iprintf(CONSOLE_PROMPT "%s\n", text);
 		if (line.length > LINE_BYTES_MAX) {

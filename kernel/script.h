@@ -23,5 +23,5 @@ bool script_next(const char *script, size_t length, size_t *at, unsigned *number
  * only when there is none. */
 void script_run(void);
 
-/* A command of the script has failed. False where no script runs. */
-bool script_failed(void);
+/* Ends the script that runs behind the command that calls this, with the status that it has then. False: none runs. */
+bool script_end(void);

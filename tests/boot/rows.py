@@ -158,6 +158,10 @@ ROWS = [
     Row("status-1-and-it-goes-on", "frobnicate\nversion\n", {"MEM": "256M"}, status=1,
         expect=(r"no command 'frobnicate'", r"^nought> version$", r"^Nought 0\.1\.0")),
     Row("status-1-of-a-turned-success", "! version\n", {"MEM": "256M"}, status=1),
+    Row("poweroff-ends-a-script", "version\npoweroff\nfrobnicate\n", {"MEM": "256M"}, reject=("frobnicate",)),
+    Row("poweroff-keeps-the-status", "frobnicate\npoweroff\n", {"MEM": "256M"}, status=1),
+    Row("poweroff-turned", "! poweroff\nversion\n", {"MEM": "256M"}, status=1,
+        expect=(r"the command succeeded, and ! wants it to fail",), reject=(r"> version",)),
     Row("status-2-bad-memory", "", {"MEM": "lots"}, status=2, errors=(r"MEM is 'lots'",)),
     Row("status-2-bad-timeout", "", {"TIMEOUT": "soon"}, status=2, errors=(r"TIMEOUT is 'soon'",)),
     Row("status-2-missing-script", None, {"SCRIPT": "/nonexistent"}, status=2, errors=(r"SCRIPT is '/nonexistent'",)),
@@ -298,12 +302,24 @@ check
         {"MEM": "256M", "CMDLINE": "zero.low_pct=12 nonsense a,b=c,d zero.high_pct=1000 report.order=7 =x knob="},
         expect=(r"refused.*nonsense", r"refused.*a,b", r"refused.*zero\.high_pct.*100", r"zero\.low_pct\D+12\b",
                 r"report\.order\D+7\b")),
+    # Every word counts: behind a #, on the next line, and however many there are.
+    Row("command-line-is-read-to-its-end", "knob zero.low_pct\nknob report.order\nknob zero.high_pct\n",
+        {"MEM": "256M", "CMDLINE": "zero.low_pct=12 # zero.high_pct=99\n" + "report.order=8 " * 80 + "report.order=7"},
+        expect=(r"refused: '#'", r"zero\.low_pct\D+12\b", r"zero\.high_pct\D+99\b", r"report\.order\D+7\b"),
+        reject=(r"only the first",)),
+    # Its first 4095 bytes end in the middle of a number.
+    Row("command-line-too-long", "knob report.order\nknob zero.low_pct\n",
+        {"MEM": "256M", "CMDLINE": "report.order=7 " * 272 + "zero.low_pct=012"},
+        expect=(r"command line: 4096 bytes, only the first 4080 are read, at most 4095 are allowed",
+                r"report\.order\D+7\b", r"zero\.low_pct\D+0\b")),
     Row("help-names-every-command", "help\n" + "".join(
         f"help {name}\n" for name in "help stats buddy mem knob preset alloc handles fill verify free zero report "
         "ledger wait bench test check log panic version poweroff reboot".split()), {"MEM": "256M"}),
     Row("tables-print", "stats\nstats mm.\nbuddy\nbuddy -j\nmem\nknob\nledger\nledger -j\nzero\nreport\nbench list\n"
         "log\nversion\nhandles\n", {"MEM": "256M"},
         expect=(r"mm\.managed_frames", r"^verdict", r"zero\.policy")),
+    Row("bench-list-as-json", "bench list -j\nbench -j\n", {"MEM": "256M"},
+        expect=(r'^\{"benches":\[\{"name":"ops",.*\{"name":"pin",.*\}\]\}$',)),
     Row("stats-has-the-fixed-names", "stats -j\n", {"MEM": "256M"}, stats={name: at_least(0) for name in (
         "mm.managed_frames mm.free_frames mm.zero_frames mm.reported_frames mm.isolated_frames mm.alloc_calls "
         "mm.alloc_failed mm.metadata_bytes zero.hit_frames zero.miss_frames zero.wasted_frames zero.idle_frames "

@@ -115,6 +115,17 @@ TEST(parse, words_end_at_blanks_and_comments)
 	CHECK_STR(words[3], "4");
 }
 
+TEST(parse, one_word_after_the_other)
+{
+	char line[] = " a=1\r\n#b\tc ", *rest = line;
+
+	CHECK_STR(parse_word(&rest), "a=1");
+	CHECK_STR(parse_word(&rest), "#b");
+	CHECK_STR(parse_word(&rest), "c");
+	CHECK(!parse_word(&rest));
+	CHECK(!parse_word(&rest));
+}
+
 TEST(parse, printable_text_holds_nothing_else)
 {
 	char out[8];

@@ -108,7 +108,7 @@ def test_interrupting_much_at_once():
 
     # beyond the host's memory: none of these commands gets far
     with Console(MEM="64G", CMDLINE="zero.policy=alloc", BALLOON="none") as guest:
-        before = guest.stats("mm.")
+        before = guest.stats()
         interrupt("alloc -o 18 -n 50 -z", 1)
         after = guest.stats("mm.")
         assert after["mm.free_frames"] == before["mm.free_frames"]
@@ -134,7 +134,9 @@ def test_interrupting_much_at_once():
         assert left / 2 < fewer < left
         guest.command("knob zero.policy alloc")
         assert "" == guest.command("free all")
-        assert guest.stats("mm.")["mm.free_frames"] == before["mm.free_frames"]
+        after = guest.stats()
+        heap = (after["heap.mapped_bytes"] - before["heap.mapped_bytes"]) // 4096  # malloc may keep a frame
+        assert after["mm.free_frames"] + heap == before["mm.free_frames"] and heap <= 1
 
         interrupt("bench pin 40G 1g", 2)
         interrupt("bench ops mix90", 2)

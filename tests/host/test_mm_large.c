@@ -272,3 +272,18 @@ TEST(mm_large, allocation_and_freeing_touch_no_frame)
 	CHECK_EQ(host_resident(range.start, 4096), 0);
 	CHECK_EQ(host_counts.zero_cold_calls + host_counts.zero_hot_calls, 0);
 }
+
+/* What order 0 was served from last comes second to memory above 4 GiB. */
+TEST(mm_large, memory_above_4_gib_goes_first_when_it_comes_free)
+{
+	struct mm *mm = fixture_mm_at(around_4g, 1);
+
+	mm_cache_enable(mm, false);
+	CHECK_EQ(mm_take_range(mm, MM_PFN_4G, 512), 0);
+	for (unsigned i = 0; i < 8; i++)
+		CHECK(mm_alloc(mm, 0, MM_ANY) < MM_PFN_4G);
+	mm_free(mm, MM_PFN_4G + 77, 0);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), MM_PFN_4G + 77);
+	CHECK(mm_alloc(mm, 0, MM_ANY) < MM_PFN_4G);
+	CHECK_MM(mm);
+}

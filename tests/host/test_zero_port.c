@@ -3,22 +3,30 @@
 #include <pthread.h>
 
 #include "host.h"
+#include "mm/report.h"
 #include "mm/state.h"
+#include "mm/timing.h"
 #include "mm/zero.h"
+#include "tests/unit/fake_sink.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
 
 #define FRAMES 1024u
 
-static struct mm *idle_mm(uint64_t batch)
+static void idle_knobs(uint64_t batch)
 {
-	struct mm *mm;
-
 	fixture_quiet();
 	fixture_knob_word("zero.policy", "idle");
 	fixture_knob("zero.low_pct", 100);
 	fixture_knob("zero.high_pct", 100);
 	fixture_knob("zero.batch_frames", batch);
+}
+
+static struct mm *idle_mm(uint64_t batch)
+{
+	struct mm *mm;
+
+	idle_knobs(batch);
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
 	host_lock_watch = &mm->lock;
 	return mm;
@@ -374,6 +382,12 @@ TEST(zero_port, a_range_and_a_bad_frame_are_taken_out_of_the_batch)
 			held = pfn;
 	}
 	CHECK(held != MM_PFN_NONE);
+	CHECK_EQ(mm_take_range(mm, held, 1), 0);
+	CHECK_EQ(mm_frame_state(mm, held), MM_STATE_ALLOCATED);
+	mm_free(mm, held, 0);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	for (held = fixture_base(); mm_frame_state(mm, held) != MM_STATE_ISOLATED; held++)
+		CHECK(held < fixture_base() + FRAMES);
 	CHECK_EQ(mm_retire(mm, held), 0);
 	CHECK_EQ(mm_frame_state(mm, held), MM_STATE_UNMANAGED);
 	CHECK_MM(mm);
@@ -475,6 +489,29 @@ TEST(zero_port, the_ledger_adds_up)
 	CHECK_EQ(ledger.wasted_frames, 8);
 }
 
+/* A few frames that were zeroed by their takers make no price: they may have been touched for the first time. */
+TEST(zero_port, the_price_of_a_miss_is_everybodys_until_there_were_enough)
+{
+	struct zero_ledger ledger;
+	struct mm *mm;
+
+	fixture_quiet();
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	mm->cpu[0].hit_frames = 100;
+	mm->cpu[0].alloc_zero_frames = 1000;
+	mm->cpu[0].alloc_zero_ns = 1000 * 900;
+	mm->cpu[0].free_zero_frames = 500;
+	mm->cpu[0].free_zero_ns = 500 * 300;
+	mm->zero_engine.idle_frames = 500;
+	mm->zero_engine.idle_ns = 500 * 300;
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.saved_ns, 100 * 600);
+	mm->cpu[0].alloc_zero_frames = 1024;
+	mm->cpu[0].alloc_zero_ns = 1024 * 900;
+	zero_ledger(mm, &ledger);
+	CHECK_EQ(ledger.saved_ns, 100 * 900);
+}
+
 static uint64_t made_due_at;
 
 /* The timer interrupt strikes while that frame is being written. */
@@ -524,4 +561,211 @@ TEST(zero_port, reported_frames_are_not_touched_above_the_low_mark)
 	CHECK_EQ(host_counts.zero_cold_frames, 100);
 	CHECK_EQ(host_resident(range.start, 2000), 100);
 	CHECK_MM(mm);
+}
+
+TEST(zero_port, the_histogram_counts_from_the_first_wakeup_and_only_of_this_batch)
+{
+	struct mm *mm = idle_mm(64);
+	struct zero_status status;
+	uint64_t wake;
+
+	/* due while nothing was being zeroed: that is nobody's delay */
+	zero_wake_due(mm);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	zero_status(mm, &status);
+	for (unsigned i = 0; i < ZERO_YIELD_BUCKETS; i++)
+		CHECK_EQ(status.yields[i], 0);
+	/* more than 16 frames late is one bucket; a second wake-up meanwhile changes nothing */
+	other.mm = mm;
+	host_hook = becomes_due;
+	made_due_at = host_counts.zero_cold_frames + 5;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	host_hook = NULL;
+	zero_wake_due(mm);
+	mm->zero_engine.idle_frames += 3;
+	zero_wake_due(mm);
+	CHECK_EQ(mm->zero_engine.due_at, mm->zero_engine.idle_frames - 3);
+	zero_status(mm, &status);
+	for (unsigned i = 0; i < ZERO_YIELD_BUCKETS; i++)
+		CHECK_EQ(status.yields[i], i == ZERO_YIELD_BUCKETS - 1 ? 1 : 0);
+}
+
+TEST(zero_port, an_allocation_that_zeroes_makes_way_now_and_then)
+{
+	struct mm *mm;
+
+	fixture_quiet();
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	host_should_yield = always_due;
+	CHECK(mm_alloc(mm, 9, MM_ZERO_COLD) != MM_PFN_NONE);
+	CHECK(host_counts.relaxes >= 512 / 16 - 1);
+}
+
+/* A parked batch of what was left free in the first area. */
+static struct mm *parked_mm(void)
+{
+	struct mm *mm = idle_mm(16);
+	uint64_t wake;
+
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 496), 0);
+	host_should_yield = always_due;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(mm->isolated, 16);
+	CHECK_EQ(mm_frame_state(mm, fixture_base() + 511), MM_STATE_ISOLATED);
+	return mm;
+}
+
+TEST(zero_port, a_batch_that_is_the_better_fit_is_taken_back)
+{
+	struct mm *mm = parked_mm();
+
+	/* rather than that the second area, which is whole, is broken */
+	CHECK_EQ(mm_alloc(mm, 3, MM_ANY) / 512, fixture_base() / 512);
+	CHECK_EQ(mm->zero_engine.aborts, 1);
+	CHECK_MM(mm);
+}
+
+TEST(zero_port, a_batch_too_small_for_a_request_is_left_alone)
+{
+	struct mm *mm = parked_mm();
+
+	CHECK_EQ(mm_alloc(mm, 5, MM_ANY) / 512, fixture_base() / 512 + 1);
+	CHECK_EQ(mm->zero_engine.aborts, 0);
+	CHECK_MM(mm);
+}
+
+TEST(zero_port, a_batch_that_keeps_an_area_from_being_whole_is_taken_back)
+{
+	static const struct mm_range ranges[] = {{0, 512, MM_FRESH_DIRTY}, {512, 1024, MM_FRESH_REPORTED}};
+	struct mm *mm;
+	uint64_t wake;
+
+	idle_knobs(16);
+	mm = fixture_mm_ranges(FRAMES, ranges, ARRAY_LEN(ranges));
+	host_should_yield = always_due;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(mm->isolated, 16);
+	CHECK_EQ(mm_alloc(mm, 9, MM_ANY), fixture_base());
+	CHECK_EQ(mm->zero_engine.aborts, 1);
+	CHECK_MM(mm);
+}
+
+TEST(zero_port, a_batch_above_4_gib_is_no_help_below)
+{
+	static const struct mm_range around_4g[] = {{MM_PFN_4G - 512, MM_PFN_4G + 512, MM_FRESH_DIRTY}};
+	struct mm *mm;
+	uint64_t wake;
+
+	idle_knobs(16);
+	mm = fixture_mm_at(around_4g, 1);
+	CHECK_EQ(mm_take_range(mm, MM_PFN_4G, 496), 0);
+	host_should_yield = always_due;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(mm_frame_state(mm, MM_PFN_4G + 511), MM_STATE_ISOLATED);
+	CHECK(mm_alloc(mm, 3, MM_ANY | MM_BELOW_4G) < MM_PFN_4G);
+	CHECK_EQ(mm->zero_engine.aborts, 0);
+	CHECK_MM(mm);
+}
+
+TEST(zero_port, a_parked_batch_comes_back_when_the_policy_changes)
+{
+	struct mm *mm = parked_mm();
+	uint64_t wake;
+
+	fixture_knob_word("zero.policy", "alloc");
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_NOTHING);
+	CHECK_EQ(mm->isolated, 0);
+	CHECK_EQ(host_counts.zero_cold_frames, 1);
+	CHECK_EQ(mm->zero, 1);
+	CHECK_MM(mm);
+}
+
+/* While an allocation waits for the host the idle loop runs, and begins a batch of what came back. */
+static void idle_meanwhile(const char *what, pfn_t pfn, size_t frames)
+{
+	uint64_t wake;
+
+	(void)pfn;
+	(void)frames;
+	if (strcmp(what, "relax") != 0 || other.done || other.mm->isolated != 0)
+		return;
+	other.done = true;
+	(void)zero_idle(other.mm, &wake);
+	CHECK(other.mm->isolated != 0);
+}
+
+TEST(zero_port, a_batch_begun_while_a_request_waits_is_taken_back_too)
+{
+	struct mm *mm = idle_mm(16);
+	struct fake_sink *fake;
+
+	fixture_knob("zero.high_pct", 0);
+	fixture_knob("report.order", 9);
+	fake = fake_sink(FRAMES, 8, 1);
+	fake->order = 9;
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	(void)report_step(mm);
+	CHECK_EQ(mm->isolated, FRAMES);
+	fixture_knob("zero.high_pct", 100);
+	host_should_yield = always_due;
+	other.mm = mm;
+	other.done = false;
+	host_hook = idle_meanwhile;
+	CHECK_EQ(mm_alloc(mm, 10, MM_ANY), fixture_base());
+	CHECK(other.done);
+	host_hook = NULL;
+	fake_used(fake, fixture_base(), FRAMES);
+	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+	CHECK_MM(mm);
+}
+
+/* The same with one that allocates on this CPU, as another thread may: it has filled the cache when the first goes on. */
+static void allocate_meanwhile(const char *what, pfn_t pfn, size_t frames)
+{
+	(void)pfn;
+	(void)frames;
+	if (strcmp(what, "relax") != 0 || other.done || other.mm->isolated != 0)
+		return;
+	other.done = true;
+	other.got = mm_alloc(other.mm, 0, MM_ANY);
+}
+
+TEST(zero_port, a_cache_filled_while_a_request_waits_is_kept)
+{
+	struct mm *mm = idle_mm(16);
+	struct fake_sink *fake;
+	pfn_t pfn;
+
+	fixture_knob("zero.high_pct", 0);
+	fixture_knob("report.order", 9);
+	fake = fake_sink(FRAMES, 8, 1);
+	fake->answer = FAKE_DECLINE; /* it comes back dirty, as caches take it */
+	fake->order = 9;
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	(void)report_step(mm);
+	CHECK_EQ(mm->isolated, FRAMES);
+	other.mm = mm;
+	other.done = false;
+	host_hook = allocate_meanwhile;
+	pfn = mm_alloc(mm, 0, MM_ANY);
+	CHECK(pfn != MM_PFN_NONE);
+	CHECK(other.done);
+	CHECK(other.got != MM_PFN_NONE && other.got != pfn);
+	CHECK_EQ(mm_frame_state(mm, pfn), MM_STATE_ALLOCATED);
+	CHECK_EQ(mm_frame_state(mm, other.got), MM_STATE_ALLOCATED);
+	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+	CHECK_MM(mm);
+}
+
+TEST(zero_port, the_longest_hold_of_the_lock_is_kept)
+{
+	struct mm *mm = idle_mm(16);
+
+	for (unsigned i = 1; i <= 3; i++) {
+		mm_lock_timed(mm);
+		host_time_advance(i == 2 ? 70000 : 50000);
+		mm_unlock(mm);
+	}
+	CHECK_EQ(mm->lock_max_ns, 70000);
 }

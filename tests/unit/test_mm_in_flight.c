@@ -337,3 +337,69 @@ TEST(mm_in_flight, a_frame_in_flight_that_another_got_is_not_retired)
 	fake_used(fake, fixture_base(), FRAMES);
 	fake_unregister(mm, fake);
 }
+
+/* The device gives up on nothing: what was in flight when it was reset is answered after all, when the same slot carries
+ * something else. */
+TEST(mm_in_flight, a_late_answer_is_not_taken_for_anothers)
+{
+	struct mm *mm = fake_mm(9, 1);
+	struct fake_sink *fake = fake_registered(mm, 9, 1, 1);
+	unsigned late;
+
+	fake->answer = FAKE_SILENT;
+	fake_until_in_flight(mm, fake);
+	late = fake->pending[0].tag;
+	test_port_pass_ns(60000000);
+	(void)report_step(mm);
+	CHECK_EQ(fake->resets, 1);
+	fake_until_in_flight(mm, fake);
+	report_done(&fake->sink, late, true);
+	CHECK_EQ(fake_reported(mm), 0);
+	CHECK_EQ(fake_isolated(mm), 512);
+	CHECK(fake->pending[0].tag != late);
+	fake->answer = FAKE_ACCEPT;
+	fake_unregister(mm, fake);
+}
+
+TEST(mm_in_flight, a_reset_is_not_asked_for_again_at_once)
+{
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake = fake_registered(mm, 9, 8, 1);
+
+	fake->answer = FAKE_SILENT;
+	fake->reset_works = false;
+	fake_until_in_flight(mm, fake);
+	test_port_pass_ns(60000000);
+	for (int i = 0; i < 5; i++)
+		(void)report_step(mm);
+	CHECK_EQ(fake->resets, 1);
+	test_port_pass_ns(60000000);
+	(void)report_step(mm);
+	CHECK_EQ(fake->resets, 2);
+	fake->reset_works = true;
+	test_port_pass_ns(60000000);
+	fake_unregister(mm, fake);
+}
+
+static int answer_and_refuse(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag)
+{
+	(void)ranges;
+	(void)count;
+	report_done(sink, tag, true);
+	return -1;
+}
+
+TEST(mm_in_flight, what_was_answered_can_not_be_refused)
+{
+	struct mm *mm = fake_mm(9, 1);
+	struct fake_sink *fake = fake_registered(mm, 9, 1, 1);
+	struct report_status status;
+
+	fake->sink.submit = answer_and_refuse;
+	(void)report_step(mm);
+	report_status(mm, &status);
+	CHECK_EQ(status.in_flight_frames, 0);
+	CHECK_EQ(status.errors, 0);
+	CHECK_EQ(fake_reported(mm), 512);
+	fake_unregister(mm, fake);
+}

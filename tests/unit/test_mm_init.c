@@ -77,21 +77,22 @@ TEST(mm_init, holes_and_odd_ends_are_exact)
 TEST(mm_init, overlap_is_dirty_if_either_says_so)
 {
 	static const struct mm_range ranges[] = {
-		{600, 1200, MM_FRESH_REPORTED},	 {0, 0, MM_FRESH_DIRTY},     {100, 700, MM_FRESH_DIRTY},
-		{50, 120, MM_FRESH_REPORTED},	 {900, 800, MM_FRESH_DIRTY}, {1200, 1300, MM_FRESH_REPORTED},
-		{1100, 1150, MM_FRESH_REPORTED},
+		{600, 1200, MM_FRESH_REPORTED},	 {0, 0, MM_FRESH_DIRTY},       {100, 700, MM_FRESH_DIRTY},
+		{50, 120, MM_FRESH_REPORTED},	 {900, 800, MM_FRESH_DIRTY},   {1200, 1300, MM_FRESH_REPORTED},
+		{1100, 1150, MM_FRESH_REPORTED}, {1536, 2048, MM_FRESH_DIRTY}, {1536, 2048, MM_FRESH_REPORTED},
 	};
 	struct mm *mm = fixture_mm_ranges(2048, ranges, ARRAY_LEN(ranges));
 	pfn_t base = fixture_base();
 	struct mm_totals totals;
 
 	mm_totals(mm, &totals);
-	CHECK_EQ(totals.managed, 1250);
+	CHECK_EQ(totals.managed, 1250 + 512);
 	CHECK_EQ(fixture_count(mm, base, 50, MM_STATE_UNMANAGED), 50);
 	CHECK_EQ(fixture_count(mm, base + 50, 50, MM_STATE_REPORTED), 50);
 	CHECK_EQ(fixture_count(mm, base + 100, 600, MM_STATE_DIRTY), 600);
 	CHECK_EQ(fixture_count(mm, base + 700, 600, MM_STATE_REPORTED), 600);
-	CHECK_EQ(fixture_count(mm, base + 1300, 748, MM_STATE_UNMANAGED), 748);
+	CHECK_EQ(fixture_count(mm, base + 1300, 236, MM_STATE_UNMANAGED), 236);
+	CHECK_EQ(fixture_count(mm, base + 1536, 512, MM_STATE_DIRTY), 512);
 	CHECK_MM(mm);
 }
 

@@ -113,6 +113,7 @@ static void check_free_within(unsigned order, pfn_t at, unsigned wrong)
 TEST(mm_misuse, misaligned_block)
 {
 	check_free_within(4, 1, 4);
+	check_free_within(9, 3, 9);
 	check_free_within(10, 512, 10);
 }
 

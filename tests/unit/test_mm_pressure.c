@@ -127,3 +127,26 @@ TEST(mm_pressure, the_last_frame_can_be_had)
 	mm_free_bulk(mm, 0, FRAMES - 1, pfns);
 	CHECK_MM(mm);
 }
+
+TEST(mm_pressure, taking_ranges_and_retiring_count_too)
+{
+	struct mm *mm;
+	pfn_t base;
+	uint64_t left;
+
+	fixture_quiet();
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	base = fixture_base();
+	left = mm->watermark_low;
+	CHECK_EQ(mm_take_range(mm, base, FRAMES - left), 0);
+	CHECK(!mm->pressure);
+	CHECK_EQ(mm_take_range(mm, base + FRAMES - left, 1), 0);
+	CHECK(mm->pressure);
+
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	CHECK_EQ(mm_take_range(mm, base, FRAMES - left), 0);
+	CHECK_EQ(mm_retire(mm, base + FRAMES - left), 0);
+	CHECK(mm->pressure);
+	CHECK_EQ(mm->retired, 1);
+	CHECK_MM(mm);
+}

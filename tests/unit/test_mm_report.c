@@ -412,3 +412,67 @@ TEST(mm_report, now_takes_back_zero_now)
 	CHECK_EQ(fake_reported(mm), 0);
 	fake_unregister(mm, fake);
 }
+
+/* Zero memory counts down to its goal by itself, however much dirty memory there is that can't be reported. */
+TEST(mm_report, the_stock_is_not_reported_in_place_of_dirty_fragments)
+{
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake;
+
+	fixture_zero_all(mm);
+	for (size_t i = 0; i < 4; i++) /* four areas, each with a frame in use */
+		fixture_dirty(mm, fixture_base() + 512 * i, 512);
+	for (size_t i = 0; i < 4; i++)
+		CHECK_EQ(mm_take_range(mm, fixture_base() + 512 * i, 1), 0);
+	mm->stock_hold = false;
+	fixture_knob("zero.high_pct", 50);
+	fake = fake_registered(mm, 9, 8, 1);
+	CHECK(fake_run(mm));
+	CHECK_EQ(fake->frames, 0);
+	CHECK_EQ(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_ZERO), FRAMES / 2);
+	fake_unregister(mm, fake);
+}
+
+TEST(mm_report, the_reserve_is_kept_of_zero_memory_too)
+{
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake;
+
+	fixture_zero_all(mm);
+	mm->stock_hold = false;
+	fixture_knob("report.reserve_pct", 50);
+	fake = fake_registered(mm, 9, 8, 1);
+	CHECK(fake_run(mm));
+	CHECK_EQ(fake_reported(mm), FRAMES / 2);
+	fake_unregister(mm, fake);
+}
+
+static unsigned wakes;
+
+static void count_wake(struct mm *mm)
+{
+	(void)mm;
+	wakes++;
+}
+
+TEST(mm_report, whoever_steps_is_woken_when_there_may_be_work)
+{
+	void (*hook)(struct mm *) = report_wake_hook;
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake;
+	unsigned registered, now;
+
+	report_wake_hook = count_wake;
+	wakes = 0;
+	fake = fake_registered(mm, 9, 8, 1);
+	registered = wakes;
+	report_now(mm);
+	now = wakes;
+	report_pause(mm);
+	report_resume(mm);
+	report_wake_hook = hook;
+	CHECK_EQ(registered, 1);
+	CHECK_EQ(now, 2);
+	CHECK_EQ(wakes, 3);
+	fake_unregister(mm, fake);
+}

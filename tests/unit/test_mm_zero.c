@@ -1,4 +1,5 @@
 /* Zeroing ahead of the request: who pays under which policy, between which marks, and what the ledger says. */
+#include "mm/marks.h"
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
@@ -392,4 +393,17 @@ TEST(mm_zero, whole_memory_comes_out_zero_whatever_it_was)
 	}
 	CHECK_EQ(n, FRAMES);
 	CHECK_MM(mm);
+}
+
+/* What is zero is kept while all of it is being zeroed, but not for as long as that is paused. */
+TEST(mm_zero, a_paused_now_holds_nothing)
+{
+	struct mm *mm = with_marks("idle", 10, 50, MM_FRESH_DIRTY);
+
+	mm->zero_engine.now = true;
+	CHECK(marks_hold(mm));
+	zero_pause(mm);
+	CHECK(!marks_hold(mm));
+	zero_resume(mm);
+	CHECK(marks_hold(mm));
 }

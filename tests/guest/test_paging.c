@@ -6,6 +6,7 @@
 #include "arch/x86_64/stacks.h"
 #include "lib/bits.h"
 #include "mm/mm.h"
+#include "port/driver_port.h"
 #include "tests/unit/test.h"
 
 extern const char __kernel_start[], __text_start[], __text_end[], __rodata_start[], __rodata_end[], __data_start[],
@@ -140,4 +141,23 @@ TEST(paging, device_registers_are_mapped_once_and_uncached)
 	CHECK(!mmio_map(paging_paddr_limit(), 4));
 	CHECK(!mmio_map(paging_paddr_limit() - 4, 8));
 	CHECK(!mmio_map(lapic, SIZE_MAX));
+}
+
+/* A device says where its registers lie. If that is memory, they would be written over it. */
+TEST(paging, memory_is_not_mapped_as_registers)
+{
+	const paddr_t lapic = 0xfee00000;
+	pfn_t pfn = test_port_frames(1);
+	paddr_t text;
+
+	CHECK(pfn != MM_PFN_NONE);
+	CHECK(!driver_port_map(pfn_to_paddr(pfn), 4));
+	CHECK(!driver_port_map(pfn_to_paddr(pfn) + FRAME_SIZE - 4, 8));
+	test_port_frames_back(pfn, 1);
+	CHECK(paging_lookup(at(__text_start), &text, NULL));
+	CHECK(!driver_port_map(text, 4));
+	CHECK(!driver_port_map(read_cr3() & ~(paddr_t)(FRAME_SIZE - 1), 4));
+	CHECK(!driver_port_map(lapic, 0));
+	CHECK(!driver_port_map(paging_paddr_limit() - 4, 8));
+	CHECK(driver_port_map(lapic + 0x20, 4));
 }

@@ -1,7 +1,8 @@
 /* The drivers' port: all that drivers/ needs from the machine under it.
  *
  *   driver_port_map(paddr, n)   pointer to n bytes of device registers, for the read and write verbs only; NULL when
- *                               they can't be mapped. The same ones may be mapped more than once; never unmapped.
+ *                               they can't be mapped, or memory lies there. The same ones may be mapped more than
+ *                               once; never unmapped.
  *   driver_port_readN, writeN   one access of that width to registers, in program order among each other; a device
  *                               that is gone reads as ones and ignores writes
  *   driver_port_frame(pfn)      pointer to the memory of a frame that mm gave out, shared with a device
@@ -24,10 +25,7 @@
 #include "lib/types.h"
 #include "port/mm_port.h"
 
-static inline volatile void *driver_port_map(paddr_t paddr, size_t bytes)
-{
-	return mmio_map(paddr, bytes);
-}
+volatile void *driver_port_map(paddr_t paddr, size_t bytes);
 
 static inline uint8_t driver_port_read8(const volatile void *p)
 {

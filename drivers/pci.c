@@ -185,7 +185,7 @@ int pci_bar(const struct pci_function *f, unsigned index, struct pci_bar *bar)
 	/* The bits that stick are those above the size: ones from the size's bit upwards. */
 	base = ((uint64_t)high << 32) | (low & BAR_MEMORY_MASK);
 	bytes = ~mask + 1;
-	if (!mask || (bytes & (bytes - 1)) || !base || !is_aligned(base, bytes) || base + bytes - 1 < base)
+	if (!mask || (bytes & (bytes - 1)) || !base || !is_aligned(base, bytes))
 		return -1;
 	bar->base = base;
 	bar->bytes = bytes;

@@ -255,6 +255,8 @@ TEST(balloon, ring_holds_all_requests_that_it_promises)
 /* A chain may not be longer than 4 GiB: sixteen blocks of 1 GiB take four, and are done when the last is. */
 TEST(balloon, large_blocks_are_cut_into_chains)
 {
+	uint64_t answers = stat("balloon.answers");
+
 	CHECK_EQ(start(&(struct virtio_device){.police = true, .holds = true}), 0);
 	CHECK_EQ(submit(0, 1u << 18, 16, 1), 0);
 	CHECK_EQ(submit(0, (1u << 18) + 1, 16, 2), 0);
@@ -264,6 +266,7 @@ TEST(balloon, large_blocks_are_cut_into_chains)
 	CHECK_EQ(virtio_device_answer(&device, 1), 1);
 	balloon.sink.poll(&balloon.sink);
 	CHECK_EQ(in_flight(), 1);
+	CHECK_EQ(stat("balloon.answers"), answers + 1); /* not one for each chain */
 	CHECK_EQ(virtio_device_answer(&device, 99), 6); /* three of them a chain, a single one at the end */
 	balloon.sink.poll(&balloon.sink);
 	CHECK_EQ(in_flight(), 0);
@@ -320,16 +323,23 @@ TEST(balloon, lies_at_the_start)
 		{LIE_NEVER_RESETS, "doesn't finish its reset"},
 		{LIE_REFUSES_FEATURES, "refuses the features"},
 		{LIE_NOTIFY_OFFSET, "would be notified at offset 0x3fffc of 0x1000"},
+		{LIE_NOTIFY_END, "would be notified at offset 0x1000 of 0x1000"},
+		{LIE_NOTIFY_WRAPS, "would be notified at offset 0x100000000 of 0x1000"},
+		{LIE_NOTIFY_ODD, "would be notified at offset 0x1 of 0x1000"},
+		{LIE_GONE, "refuses the features"},
+		{LIE_QUEUE_SHRINKS, "descriptors, 64 were expected"},
 		{LIE_QUEUE_SIZE_ODD, "has 33 descriptors"},
 		{LIE_QUEUES_MISSING, "has 0 descriptors"},
 		{LIE_CAP_NONE, "not a modern virtio device"},
 		{LIE_CAP_LOW, "not a modern virtio device"},
 		{LIE_CAP_SHORT, "not a modern virtio device"},
+		{LIE_CAP_END, "not a modern virtio device"},
 		{LIE_CAP_BAR, "not a modern virtio device"},
 		{LIE_CAP_BAR_IO, "not a modern virtio device"},
 		{LIE_CAP_OFFSET, "not a modern virtio device"},
 		{LIE_CAP_COMMON_SHORT, "too short"},
 		{LIE_CAP_MISALIGNED, "aligned"},
+		{LIE_CAP_DEVICE, "aligned"},
 		{LIE_BAR_UNASSIGNED, "not a modern virtio device"},
 		{LIE_BAR_SIZE, "not a modern virtio device"},
 	};
@@ -341,6 +351,7 @@ TEST(balloon, lies_at_the_start)
 		host_log_clear();
 		CHECK_EQ(start(&like), -1);
 		CHECK(host_log_has(rows[i].says));
+		CHECK_EQ(device.functions[device.function_count - 1].config[4] & 4, 0); /* no master of the bus */
 		check_off();
 	}
 }
@@ -350,7 +361,9 @@ TEST(balloon, harmless_lies_at_the_start)
 	static const enum device_lie lies[] = {LIE_GENERATION, LIE_QUEUE_SIZE_HUGE, LIE_CAP_LOOP};
 
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
+		host_log_clear();
 		CHECK_EQ(start(&(struct virtio_device){.police = true, .lie = lies[i]}), 0);
+		CHECK_EQ(host_log_has("its configuration can't be read"), lies[i] == LIE_GENERATION);
 		CHECK_EQ(submit(0, 1, 1, 0), 0);
 		balloon.sink.poll(&balloon.sink);
 		CHECK_EQ(in_flight(), 0);

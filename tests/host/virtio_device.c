@@ -22,6 +22,7 @@
 #define CAP_NOTIFY  0x7cu
 #define CAP_PCI_CFG 0x90u
 #define CAP_SECOND  0xa4u
+#define CAP_LAST    0xf0u /* room for 16 bytes */
 
 #define DRIVER_OK   4u
 #define FEATURES_OK 8u
@@ -71,6 +72,8 @@ static uint16_t queue_size(const struct virtio_device *d, unsigned index)
 		return 33;
 	if (d->lie == LIE_QUEUE_SIZE_HUGE)
 		return 0x8000;
+	if (d->lie == LIE_QUEUE_SHRINKS)
+		return (uint16_t)(128u >> (d->size_reads < 7 ? d->size_reads : 7));
 	if (d->queue_size)
 		return (uint16_t)d->queue_size;
 	if (reporting)
@@ -345,6 +348,8 @@ static void common_write(struct virtio_device *d, uint64_t at, unsigned size, ui
 
 static uint32_t common_read(struct virtio_device *d, uint64_t at, unsigned size)
 {
+	if (d->lie == LIE_GONE && d->accepted)
+		return ~0u;
 	switch (at) {
 	case 0x04:
 		POLICE(d, size == 4 && (d->status & 2));
@@ -358,12 +363,27 @@ static uint32_t common_read(struct virtio_device *d, uint64_t at, unsigned size)
 		if (d->lie == LIE_GENERATION)
 			d->generation++;
 		return d->generation;
-	case 0x18:
+	case 0x18: {
+		uint32_t descriptors = queue_size(d, d->queue_select);
+
 		POLICE(d, size == 2);
-		return queue_size(d, d->queue_select);
+		d->size_reads++;
+		return descriptors;
+	}
 	case 0x1e:
 		POLICE(d, size == 2);
-		return d->lie == LIE_NOTIFY_OFFSET ? 0xffff : d->queue_select;
+		switch (d->lie) {
+		case LIE_NOTIFY_OFFSET:
+			return 0xffff;
+		case LIE_NOTIFY_END:
+			return 0x1000 / NOTIFY_MULTIPLIER;
+		case LIE_NOTIFY_WRAPS:
+			return 16; /* times 2^28 */
+		case LIE_NOTIFY_ODD:
+			return 1; /* times 1 */
+		default:
+			return d->queue_select;
+		}
 	default:
 		POLICE(d, !"a register that a driver may read");
 		return ~0u;
@@ -453,10 +473,11 @@ static void ecam_write(void *device, uint64_t at, unsigned size, uint32_t value)
 	if (offset == 4) {
 		POLICE(d, size == 2);
 		put16(f->config, offset, (uint16_t)value);
-	} else if (offset >= 0x10 && offset < 0x28) {
+	} else {
 		uint32_t old, keep;
 		uint64_t mask;
 
+		POLICE(d, offset >= 0x10 && offset < 0x28);
 		POLICE(d, size == 4);
 		POLICE(d, !(f->config[4] & 2)); /* memory decoding must be off meanwhile */
 		memcpy(&old, f->config + offset, sizeof old);
@@ -504,8 +525,15 @@ static void caps(const struct virtio_device *d, struct device_function *f)
 	/* As QEMU has it: the access through configuration space comes first, with BAR 0 and no length. */
 	cap(f, CAP_PCI_CFG, CAP_NOTIFY, 20, 5, 0, 0, 0);
 	cap(f, CAP_NOTIFY, CAP_DEVICE, length + 4, 2, bar, AT_NOTIFY, 0x1000);
-	put32(f->config, CAP_NOTIFY + 16, NOTIFY_MULTIPLIER);
-	cap(f, CAP_DEVICE, CAP_ISR, length, 4, bar, AT_DEVICE, 0x1000);
+	put32(f->config, CAP_NOTIFY + 16,
+	      d->lie == LIE_NOTIFY_WRAPS ? 1u << 28
+	      : d->lie == LIE_NOTIFY_ODD ? 1
+					 : NOTIFY_MULTIPLIER);
+	if (d->lie == LIE_CAP_END) {
+		f->config[CAP_PCI_CFG + 1] = CAP_LAST;
+		cap(f, CAP_LAST, CAP_DEVICE, 20, 2, bar, AT_NOTIFY, 0x1000);
+	}
+	cap(f, CAP_DEVICE, CAP_ISR, length, 4, bar, d->lie == LIE_CAP_DEVICE ? AT_DEVICE + 2 : AT_DEVICE, 0x1000);
 	cap(f, CAP_ISR, CAP_COMMON, length, 3, bar, AT_ISR, 0x1000);
 	cap(f, CAP_COMMON,
 	    d->lie == LIE_CAP_LOOP ? CAP_NOTIFY

@@ -36,6 +36,11 @@ enum device_lie {
 	LIE_TWICE,	      /* gives each answer twice */
 	LIE_LENGTH,	      /* says that it wrote 4 GiB - 1 */
 	LIE_NOTIFY_OFFSET,    /* queue_notify_off leads out of the notification structure */
+	LIE_NOTIFY_END,	      /* just out of it: the structure ends where the register would begin */
+	LIE_NOTIFY_WRAPS,     /* far out of it, and back in when computed with 32 bits */
+	LIE_NOTIFY_ODD,	      /* to an odd address */
+	LIE_GONE,	      /* reads as ones from the moment it is given features */
+	LIE_QUEUE_SHRINKS,    /* has fewer descriptors each time it is asked */
 	LIE_QUEUE_SIZE_ODD,   /* queues of 33 descriptors */
 	LIE_QUEUE_SIZE_HUGE,  /* queues of 0x8000 descriptors */
 	LIE_QUEUES_MISSING,   /* queues of 0 descriptors */
@@ -43,11 +48,13 @@ enum device_lie {
 	LIE_CAP_NONE,	      /* no vendor capability */
 	LIE_CAP_LOW,	      /* a capability pointer into the header */
 	LIE_CAP_SHORT,	      /* cap_len too small */
+	LIE_CAP_END,	      /* the notification capability ends beyond the 256 bytes */
 	LIE_CAP_BAR,	      /* BAR 6 */
 	LIE_CAP_BAR_IO,	      /* BAR 0, which is I/O */
 	LIE_CAP_OFFSET,	      /* offset + length beyond the BAR, wrapping in 32 bits */
 	LIE_CAP_COMMON_SHORT, /* a common structure of 16 bytes */
 	LIE_CAP_MISALIGNED,   /* a common structure at an odd offset */
+	LIE_CAP_DEVICE,	      /* a device structure at an odd offset */
 	LIE_BAR_UNASSIGNED,   /* the memory BAR holds 0 */
 	LIE_BAR_SIZE,	      /* the BAR's size bits have a hole */
 	LIE_COUNT,
@@ -82,7 +89,8 @@ struct virtio_device {
 	enum device_lie lie;
 
 	/* What it saw. */
-	unsigned resets;  /* writes of status 0 */
+	unsigned resets; /* writes of status 0 */
+	unsigned size_reads;
 	bool failed_seen; /* the driver set FAILED */
 	uint64_t accepted;
 	unsigned notifications;

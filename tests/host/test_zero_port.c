@@ -720,7 +720,7 @@ TEST(zero_port, a_batch_begun_while_a_request_waits_is_taken_back_too)
 	CHECK_MM(mm);
 }
 
-/* The same with one that allocates on this CPU, as another thread may: it has filled the cache when the first goes on. */
+/* Another thread of this CPU allocates meanwhile: it has filled the cache when the first goes on. */
 static void allocate_meanwhile(const char *what, pfn_t pfn, size_t frames)
 {
 	(void)pfn;

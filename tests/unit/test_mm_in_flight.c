@@ -338,8 +338,7 @@ TEST(mm_in_flight, a_frame_in_flight_that_another_got_is_not_retired)
 	fake_unregister(mm, fake);
 }
 
-/* The device gives up on nothing: what was in flight when it was reset is answered after all, when the same slot carries
- * something else. */
+/* What was in flight when the device was reset is answered after all, when the same slot carries something else. */
 TEST(mm_in_flight, a_late_answer_is_not_taken_for_anothers)
 {
 	struct mm *mm = fake_mm(9, 1);

@@ -169,3 +169,9 @@ const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_BYTES])
 		sniprintf(text, CMD_SIZE_BYTES, "%lu %s", bytes / scale, units[unit]);
 	return text;
 }
+
+void cmd_print_frames(const char *what, uint64_t frames)
+{
+	char size[CMD_SIZE_BYTES];
+	iprintf("%-11s %10lu frames, %s\n", what, frames, cmd_size_text(frames * FRAME_SIZE, size));
+}

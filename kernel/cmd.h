@@ -61,3 +61,6 @@ int cmd_choice(const char *cmd, const char *text, const char *const *words);
 /* "4 KiB", "1.5 GiB": exact where the unit allows one decimal, else rounded down to it. Returns text. */
 #define CMD_SIZE_BYTES 24
 const char *cmd_size_text(uint64_t bytes, char text[CMD_SIZE_BYTES]);
+
+/* Prints a row of a status: "stock             512 frames, 2 MiB". */
+void cmd_print_frames(const char *what, uint64_t frames);

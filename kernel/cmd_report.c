@@ -5,12 +5,6 @@
 #include "mm/mm.h"
 #include "mm/report.h"
 
-static void print_frames(const char *what, uint64_t frames)
-{
-	char size[CMD_SIZE_BYTES];
-	iprintf("%-11s %10lu frames, %s\n", what, frames, cmd_size_text(frames * FRAME_SIZE, size));
-}
-
 static void print_status(const struct report_status *s)
 {
 	static const char *const states[] = {"idle", "requested", "active"};
@@ -18,9 +12,9 @@ static void print_status(const struct report_status *s)
 	iprintf("reporter    %s\n", s->sink ? s->sink : "none");
 	iprintf("state       %s%s%s\n", states[s->state], s->paused ? ", paused" : "",
 		s->short_of_memory ? ", held up since memory is short" : "");
-	print_frames("reportable", s->reportable_frames);
-	print_frames("in flight", s->in_flight_frames);
-	print_frames("reported", s->reported_frames_total);
+	cmd_print_frames("reportable", s->reportable_frames);
+	cmd_print_frames("in flight", s->in_flight_frames);
+	cmd_print_frames("reported", s->reported_frames_total);
 	iprintf("requests    %10lu, %lu of them in flight\n", s->requests, s->in_flight_requests);
 	iprintf("errors      %10lu\n", s->errors);
 	iprintf("timeouts    %10lu\n", s->timeouts);

@@ -6,26 +6,20 @@
 #include "mm/mm.h"
 #include "mm/zero.h"
 
-static void print_frames(const char *what, uint64_t frames)
-{
-	char size[CMD_SIZE_BYTES];
-	iprintf("%-8s %12lu frames, %s\n", what, frames, cmd_size_text(frames * FRAME_SIZE, size));
-}
-
 static void print_status(void)
 {
 	static const char *const policies[] = {"idle", "alloc", "free"};
 	struct zero_status s;
 
 	zero_status(&mm_system, &s);
-	iprintf("policy   %s%s%s%s%s\n", policies[s.policy], s.paused ? ", paused" : "",
+	iprintf("policy      %s%s%s%s%s\n", policies[s.policy], s.paused ? ", paused" : "",
 		s.running ? ", filling up" : "", s.now ? ", all of it now" : "",
 		s.short_of_memory ? ", held up since memory is short" : "");
-	print_frames("stock", s.stock_frames);
-	print_frames("low", s.low_frames);
-	print_frames("high", s.high_frames);
-	print_frames("batch", s.batch_frames);
-	print_frames("left", s.left_frames);
+	cmd_print_frames("stock", s.stock_frames);
+	cmd_print_frames("low", s.low_frames);
+	cmd_print_frames("high", s.high_frames);
+	cmd_print_frames("batch", s.batch_frames);
+	cmd_print_frames("left", s.left_frames);
 	iprintf("frames zeroed between a wake-up being due and the switch: how often\n");
 	bool any = false;
 	for (unsigned i = 0; i < ZERO_YIELD_BUCKETS; i++) {

@@ -65,12 +65,6 @@ void json_i64(struct json *json, const char *key, int64_t value)
 	iprintf("%ld", value);
 }
 
-void json_bool(struct json *json, const char *key, bool value)
-{
-	start_value(json, key);
-	iprintf("%s", value ? "true" : "false");
-}
-
 void json_text(struct json *json, const char *key, const char *text)
 {
 	start_value(json, key);

@@ -25,7 +25,6 @@ void json_end(struct json *json);
 
 void json_u64(struct json *json, const char *key, uint64_t value);
 void json_i64(struct json *json, const char *key, int64_t value);
-void json_bool(struct json *json, const char *key, bool value);
 void json_text(struct json *json, const char *key, const char *text);
 
 /* A number with `digits` decimals, given as an integer: json_fixed(j, "ms", 1234, 1) is 123.4. digits is 0 to 9. */

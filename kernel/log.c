@@ -55,7 +55,8 @@ int log_next(uint64_t *cursor, char *line, size_t max)
 	size_t count = 0;
 
 	if (written - at > RING_BYTES) {
-		at = written - RING_BYTES; /* overwritten: go on with the first line that is whole */
+		/* Overwritten: go on with the first line that is whole, which only what stands ahead of it tells. */
+		at = written - RING_BYTES + 1;
 		while (at < written && ring[(at - 1) % RING_BYTES] != '\n')
 			at++;
 	}

@@ -13,18 +13,6 @@
 #define EFI_MEMORY_WB 0x8ull
 #define EFI_PAGE_BITS 12u
 
-static const char *const kind_names[MEMMAP_KINDS] = {
-	[MEMMAP_NONE] = "none",		[MEMMAP_FREE] = "free",		[MEMMAP_BOOT] = "boot",
-	[MEMMAP_ACPI] = "acpi",		[MEMMAP_FIRMWARE] = "firmware", [MEMMAP_DEVICE] = "device",
-	[MEMMAP_LOST] = "lost",		[MEMMAP_KERNEL] = "kernel",	[MEMMAP_TABLES] = "tables",
-	[MEMMAP_METADATA] = "metadata",
-};
-
-const char *memmap_kind_name(enum memmap_kind kind)
-{
-	return kind_names[kind];
-}
-
 static enum memmap_kind kind_of(const struct boot_range *in)
 {
 	switch (in->type) {

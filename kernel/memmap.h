@@ -25,8 +25,6 @@ enum memmap_kind {
 	MEMMAP_KINDS,
 };
 
-const char *memmap_kind_name(enum memmap_kind kind);
-
 /* Frames start <= pfn < end. */
 struct memmap_range {
 	pfn_t start;

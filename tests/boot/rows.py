@@ -307,6 +307,10 @@ check
         {"MEM": "256M", "CMDLINE": "zero.low_pct=12 # zero.high_pct=99\n" + "report.order=8 " * 80 + "report.order=7"},
         expect=(r"refused: '#'", r"zero\.low_pct\D+12\b", r"zero\.high_pct\D+99\b", r"report\.order\D+7\b"),
         reject=(r"only the first",)),
+    # More than the log holds: what it still has are whole lines.
+    Row("log-overflows", "log\n", {"MEM": "256M", "CMDLINE": "a " * 1500},
+        expect=(r"^nought> log\n\[ *0\.\d+\] command line: refused: 'a'", r"boot: up after"),
+        reject=(r"^nought> log\n(?!\[)",)),
     # Its first 4095 bytes end in the middle of a number.
     Row("command-line-too-long", "knob report.order\nknob zero.low_pct\n",
         {"MEM": "256M", "CMDLINE": "report.order=7 " * 272 + "zero.low_pct=012"},

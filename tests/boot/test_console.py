@@ -103,7 +103,7 @@ def test_interrupting_much_at_once():
         guest.process.stdin.flush()
         said = guest.wait_for(PROMPT, 30)
         assert f"^C\n{command.split()[0]}: interrupted\n" in said, said
-        assert time.monotonic() - since < 5
+        assert time.monotonic() - since < 20  # not minutes; a busy host takes its time
         assert "every invariant holds" in guest.command("check")
 
     def ours(stats):

@@ -174,6 +174,20 @@ TEST(balloon, none_there)
 	CHECK(mm_check(mm));
 }
 
+TEST(balloon, one_is_enough)
+{
+	struct pci_ecam ecams[2] = {virtio_device_ecam(), virtio_device_ecam()};
+
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	device = (struct virtio_device){.police = true};
+	virtio_device_plug(&device);
+	drivers_start(mm, ecams, 2);
+	CHECK_STR(reporter(), "virtio-balloon");
+	CHECK_EQ(device.resets, 1);
+	CHECK(!host_log_has("reporting is off"));
+	CHECK(mm_check(mm));
+}
+
 TEST(balloon, other_devices_are_left_alone)
 {
 	CHECK_EQ(start(&(struct virtio_device){.device_id = 0x1000}), 1);

@@ -22,16 +22,16 @@ static bool is_free(unsigned state)
 	return state >= MM_STATE_DIRTY && state <= MM_STATE_REPORTED_ZERO;
 }
 
-/* Whether all frames of the area were free, and it didn't serve order 0. */
-static bool is_whole(unsigned a)
+/* Whether all frames of the area were free, and it didn't serve order 0, which makes it one in use but for order 9. */
+static bool is_whole(unsigned a, unsigned order)
 {
 	for (unsigned i = 0; i < AREA_FRAMES; i++)
 		if (!is_free(states[a * AREA_FRAMES + i]))
 			return false;
-	return (mm->areas[area_of(mm, base) + a].flags & AREA_CURSORS) == 0;
+	return order == MM_ORDER_AREA || (mm->areas[area_of(mm, base) + a].flags & AREA_CURSORS) == 0;
 }
 
-/* What goes before what, for order 0 to 8: unreported in an area in use, unreported in a whole one, the same for blocks
+/* What goes before what, for order 0 to 9: unreported in an area in use, unreported in a whole one, the same for blocks
  * with reported frames; and within each, those which are wholly of the wanted state. RANKS: it isn't free. */
 static unsigned rank_of(unsigned at, unsigned order, bool zero, const bool *whole)
 {
@@ -78,7 +78,7 @@ static pfn_t request(unsigned order, bool zero)
 	for (unsigned i = 0; i < FRAMES; i++)
 		states[i] = (unsigned char)mm_frame_state(mm, base + i);
 	for (unsigned a = 0; a < AREAS; a++)
-		whole[a] = is_whole(a);
+		whole[a] = is_whole(a, order);
 	for (unsigned at = 0; at < FRAMES; at += 1u << order) {
 		unsigned rank = rank_of(at, order, zero, whole);
 
@@ -122,7 +122,7 @@ TEST(mm_prefer, what_goes_first_is_taken_first)
 			mm_free(mm, held[i].pfn, held[i].order);
 			held[i] = held[--count];
 		} else {
-			unsigned order = random_below(2) ? 0 : random_below(9);
+			unsigned order = random_below(2) ? 0 : random_below(10);
 
 			held[count].order = order;
 			held[count].pfn = request(order, random_below(2));
@@ -148,4 +148,29 @@ TEST(mm_prefer, a_whole_area_of_several_states_is_not_broken_while_a_partial_one
 	/* Now it is; and there the wanted state comes first. */
 	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), base + 700);
 	CHECK_MM(mm);
+}
+
+/* Who looks for a mix may be led to a pure area, where a mixed one beside it makes the run of areas longer. */
+TEST(mm_prefer, a_pure_area_in_a_run_of_mixed_ones)
+{
+	fixture_quiet();
+	mm = fixture_mm(1024, MM_FRESH_DIRTY);
+	base = fixture_base();
+	CHECK_EQ(mm_alloc(mm, 10, MM_ZERO_COLD), base);
+	mm_split(mm, base, 10, 9);
+	mm_split(mm, base + 512, 9, 0);
+	for (unsigned i = 512; i < 1024; i += 2)
+		mm_free(mm, base + i, 0);
+	mm_drain(mm);
+	mm_port_lock(&mm->lock);
+	buddy_give(mm, base, 9, CLASS_ZERO);
+	for (unsigned i = 513; i < 1024; i += 2)
+		buddy_give(mm, base + i, 0, CLASS_ZERO);
+	mm_port_unlock(&mm->lock);
+	CHECK_EQ(fixture_count(mm, base, 1024, MM_STATE_ZERO), 768);
+	for (unsigned i = 0; i < 1024 / 8; i++) {
+		CHECK(mm_alloc(mm, 3, MM_ANY) != MM_PFN_NONE);
+		CHECK_MM(mm);
+	}
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), MM_PFN_NONE);
 }

@@ -1,5 +1,5 @@
-/* mm_check itself: whatever is wrong in the allocator's books, it says so. Each row spoils one thing of a sound allocator
- * with blocks of all kinds in it. */
+/* mm_check itself: whatever is wrong in the allocator's books, it says so. Each row spoils one thing of a sound
+ * allocator with blocks of all kinds in it. */
 #include "host.h"
 #include "mm/buddy.h"
 #include "tests/unit/fixture.h"

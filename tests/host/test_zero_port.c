@@ -720,41 +720,39 @@ TEST(zero_port, a_batch_begun_while_a_request_waits_is_taken_back_too)
 	CHECK_MM(mm);
 }
 
-/* Another thread of this CPU allocates meanwhile: it has filled the cache when the first goes on. */
-static void allocate_meanwhile(const char *what, pfn_t pfn, size_t frames)
+static pfn_t second_got;
+
+/* On the other CPU, while its request waits for the batch, another thread allocates, and fills that CPU's cache. */
+static void a_second_allocates(const char *what, pfn_t pfn, size_t frames)
 {
-	(void)pfn;
-	(void)frames;
-	if (strcmp(what, "relax") != 0 || other.done || other.mm->isolated != 0)
-		return;
-	other.done = true;
-	other.got = mm_alloc(other.mm, 0, MM_ANY);
+	static bool within;
+
+	if (host_cpu == 0) {
+		within = false;
+		other_cpu(what, pfn, frames);
+	} else if (strcmp(what, "relax") == 0 && !within) {
+		within = true;
+		second_got = mm_alloc(other.mm, 0, MM_ANY);
+	}
 }
 
 TEST(zero_port, a_cache_filled_while_a_request_waits_is_kept)
 {
-	struct mm *mm = idle_mm(16);
-	struct fake_sink *fake;
-	pfn_t pfn;
+	struct mm *mm = idle_mm(64);
+	uint64_t wake;
 
-	fixture_knob("zero.high_pct", 0);
-	fixture_knob("report.order", 9);
-	fake = fake_sink(FRAMES, 8, 1);
-	fake->answer = FAKE_DECLINE; /* it comes back dirty, as caches take it */
-	fake->order = 9;
-	CHECK_EQ(report_register(mm, &fake->sink), 0);
-	(void)report_step(mm);
-	CHECK_EQ(mm->isolated, FRAMES);
-	other.mm = mm;
-	other.done = false;
-	host_hook = allocate_meanwhile;
-	pfn = mm_alloc(mm, 0, MM_ANY);
-	CHECK(pfn != MM_PFN_NONE);
-	CHECK(other.done);
-	CHECK(other.got != MM_PFN_NONE && other.got != pfn);
-	CHECK_EQ(mm_frame_state(mm, pfn), MM_STATE_ALLOCATED);
-	CHECK_EQ(mm_frame_state(mm, other.got), MM_STATE_ALLOCATED);
-	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 448), 0);
+	other.order = 0;
+	other.want = MM_ANY;
+	run_against(mm, 3, other_asks_for_the_batch);
+	host_hook = a_second_allocates;
+	second_got = MM_PFN_NONE;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(pthread_join(other_thread, NULL), 0);
+	host_hook = NULL;
+	CHECK(other.got != MM_PFN_NONE);
+	CHECK(second_got != MM_PFN_NONE);
+	CHECK(other.got != second_got);
 	CHECK_MM(mm);
 }
 

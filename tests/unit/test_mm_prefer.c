@@ -52,11 +52,8 @@ static unsigned rank_of(unsigned at, unsigned order, bool zero, const bool *whol
 }
 
 /* Takes a block and gives it back in a state by hand, as no reporter of ours keeps zeros. */
-static void restate(void)
+static void restate(pfn_t pfn, unsigned order, unsigned state)
 {
-	unsigned order = random_below(10), state = random_below(4);
-	pfn_t pfn = base + (random_below(FRAMES) >> order << order);
-
 	if (mm_take_range(mm, pfn, (size_t)1 << order) != 0)
 		return;
 	fixture_fill(pfn, (size_t)1 << order, state == CLASS_ZERO || state == CLASS_REPORTED_ZERO ? 0 : FIXTURE_JUNK);
@@ -114,8 +111,13 @@ TEST(mm_prefer, what_goes_first_is_taken_first)
 	for (unsigned step = 0; step < 3000; step++) {
 		unsigned what = random_below(8);
 
-		if (what < 2) {
-			restate();
+		if (step % 256 == 0) { /* nothing is left unreported */
+			for (pfn_t pfn = base; pfn < base + FRAMES; pfn += 8)
+				restate(pfn, 3, CLASS_REPORTED + random_below(2));
+		} else if (what < 2) {
+			unsigned order = random_below(10);
+
+			restate(base + (random_below(FRAMES) >> order << order), order, random_below(4));
 		} else if (count == ARRAY_LEN(held) || (what < 5 && count != 0)) {
 			unsigned i = random_below(count);
 
@@ -173,4 +175,19 @@ TEST(mm_prefer, a_pure_area_in_a_run_of_mixed_ones)
 		CHECK_MM(mm);
 	}
 	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), MM_PFN_NONE);
+}
+
+/* What serves order 0 comes second to a better state of reported memory, too. */
+TEST(mm_prefer, reported_zero_goes_before_the_reported_area_in_use)
+{
+	fixture_quiet();
+	mm = fixture_mm(1024, MM_FRESH_REPORTED);
+	base = fixture_base();
+	mm_cache_enable(mm, false);
+	CHECK(mm_alloc(mm, 0, MM_ANY) < base + 512);
+	CHECK_EQ(mm_take_range(mm, base + 512, 1), 0);
+	restate(base + 600, 1, CLASS_REPORTED_ZERO);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY) / 512, base / 512);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD) / 2, (base + 600) / 2);
+	CHECK_MM(mm);
 }

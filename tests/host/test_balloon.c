@@ -8,6 +8,7 @@
 #include "host_mmio.h"
 #include "mm/mm.h"
 #include "mm/report.h"
+#include "mm/state.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/test.h"
 #include "virtio_device.h"
@@ -188,6 +189,19 @@ TEST(balloon, one_is_enough)
 	CHECK(mm_check(mm));
 }
 
+TEST(balloon, one_of_no_use_does_not_keep_the_next_from_use)
+{
+	struct pci_ecam ecam = virtio_device_ecam();
+
+	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
+	device = (struct virtio_device){0};
+	virtio_device_plug(&device);
+	(void)virtio_device_function(&device, 0, 2, 0, 0x1af4, 0x1002); /* it has no capabilities */
+	drivers_start(mm, &ecam, 1);
+	CHECK(host_log_has("00:02.0: no usable common"));
+	CHECK_STR(reporter(), "virtio-balloon");
+}
+
 TEST(balloon, other_devices_are_left_alone)
 {
 	CHECK_EQ(start(&(struct virtio_device){.device_id = 0x1000}), 1);
@@ -306,6 +320,18 @@ TEST(balloon, statistics_are_renewed_when_used)
 	mm_free(mm, taken, 5);
 }
 
+/* Free memory, all of it; what is available is less while some is with the host. */
+TEST(balloon, statistics_count_what_is_in_flight_as_free)
+{
+	CHECK_EQ(start(&(struct virtio_device){.police = true, .wants_stats = true, .holds = true}), 0);
+	fixture_quiet();
+	report_now(mm);
+	(void)report_step(mm);
+	CHECK(mm->isolated > 0);
+	balloon.sink.poll(&balloon.sink);
+	CHECK_EQ(device.stats_free_bytes, (FRAMES - 2) * FRAME_SIZE);
+}
+
 TEST(balloon, statistics_are_renewed_while_nothing_is_reported)
 {
 	CHECK_EQ(start(&(struct virtio_device){.police = true, .wants_stats = true}), 0);
@@ -372,12 +398,13 @@ TEST(balloon, lies_at_the_start)
 
 TEST(balloon, harmless_lies_at_the_start)
 {
-	static const enum device_lie lies[] = {LIE_GENERATION, LIE_QUEUE_SIZE_HUGE, LIE_CAP_LOOP};
+	static const enum device_lie lies[] = {LIE_GENERATION, LIE_CAP_EMPTY, LIE_QUEUE_SIZE_HUGE, LIE_CAP_LOOP};
 
 	for (size_t i = 0; i < ARRAY_LEN(lies); i++) {
 		host_log_clear();
 		CHECK_EQ(start(&(struct virtio_device){.police = true, .lie = lies[i]}), 0);
-		CHECK_EQ(host_log_has("its configuration can't be read"), lies[i] == LIE_GENERATION);
+		CHECK_EQ(host_log_has("its configuration can't be read"),
+			 lies[i] == LIE_GENERATION || lies[i] == LIE_CAP_EMPTY);
 		CHECK_EQ(submit(0, 1, 1, 0), 0);
 		balloon.sink.poll(&balloon.sink);
 		CHECK_EQ(in_flight(), 0);

@@ -533,7 +533,8 @@ static void caps(const struct virtio_device *d, struct device_function *f)
 		f->config[CAP_PCI_CFG + 1] = CAP_LAST;
 		cap(f, CAP_LAST, CAP_DEVICE, 20, 2, bar, AT_NOTIFY, 0x1000);
 	}
-	cap(f, CAP_DEVICE, CAP_ISR, length, 4, bar, d->lie == LIE_CAP_DEVICE ? AT_DEVICE + 2 : AT_DEVICE, 0x1000);
+	cap(f, CAP_DEVICE, CAP_ISR, length, 4, bar, d->lie == LIE_CAP_DEVICE ? AT_DEVICE + 2 : AT_DEVICE,
+	    d->lie == LIE_CAP_EMPTY ? 0 : 0x1000);
 	cap(f, CAP_ISR, CAP_COMMON, length, 3, bar, AT_ISR, 0x1000);
 	cap(f, CAP_COMMON,
 	    d->lie == LIE_CAP_LOOP ? CAP_NOTIFY

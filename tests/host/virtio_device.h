@@ -55,6 +55,7 @@ enum device_lie {
 	LIE_CAP_COMMON_SHORT, /* a common structure of 16 bytes */
 	LIE_CAP_MISALIGNED,   /* a common structure at an odd offset */
 	LIE_CAP_DEVICE,	      /* a device structure at an odd offset */
+	LIE_CAP_EMPTY,	      /* a device structure of no bytes */
 	LIE_BAR_UNASSIGNED,   /* the memory BAR holds 0 */
 	LIE_BAR_SIZE,	      /* the BAR's size bits have a hole */
 	LIE_COUNT,

@@ -238,6 +238,10 @@ TEST(mm_report, what_was_refused_is_not_done_and_now_outlasts_it)
 	CHECK(wake >= mm_port_now_ns() + 900000000u);
 	(void)report_step(mm);
 	CHECK_EQ(fake->submits, 1);
+	/* but for who asks again */
+	report_now(mm);
+	(void)report_step(mm);
+	CHECK_EQ(fake->submits, 2);
 	fake->answer = FAKE_ACCEPT;
 	CHECK(fake_run(mm));
 	CHECK_EQ(fake_reported(mm), FRAMES);

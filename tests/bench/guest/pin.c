@@ -49,10 +49,13 @@ static size_t batch(const struct pin *p, uint64_t at, uint64_t pages)
 	return pages - at < most ? pages - at : most;
 }
 
-/* Whether the user has had enough: looked at for each GiB, so that nobody's clock notices. */
-static bool interrupted(const struct pin *p, uint64_t page)
+/* Whether the user has had enough, looked at where a number of frames is a multiple of `every`. While the clock runs
+ * that is a GiB, which nobody's figures notice. */
+#define EVERY_TIMED   (GIB / FRAME_SIZE)
+#define EVERY_UNTIMED (16 * MIB / FRAME_SIZE)
+static bool interrupted(uint64_t frame, uint64_t every)
 {
-	return ((page << p->order) & ((1ull << MM_ORDER_MAX) - 1)) == 0 && console_interrupted("bench");
+	return frame % every == 0 && console_interrupted("bench");
 }
 
 /* The first pages of the list. False: interrupted. They have gone back all the same, but not by the policy. */
@@ -60,7 +63,7 @@ static bool give_back(struct pin *p, uint64_t pages)
 {
 	bool good = true;
 	for (uint64_t at = 0; at < pages; at += batch(p, at, pages)) {
-		if (good && interrupted(p, at)) {
+		if (good && interrupted(at << p->order, EVERY_TIMED)) {
 			still_policy("alloc");
 			good = false;
 		}
@@ -73,7 +76,7 @@ static bool give_back(struct pin *p, uint64_t pages)
 static bool get(struct pin *p, unsigned want)
 {
 	for (uint64_t at = 0; at < p->pages; at += batch(p, at, p->pages)) {
-		bool stop = interrupted(p, at);
+		bool stop = interrupted(at << p->order, EVERY_TIMED);
 		if (!stop && mm_alloc_bulk(&mm_system, p->order, want, batch(p, at, p->pages), list_at(&p->held, at)))
 			continue;
 		if (!stop)
@@ -90,10 +93,11 @@ static bool get(struct pin *p, unsigned want)
 static bool touch(struct pin *p)
 {
 	for (uint64_t i = 0; i < p->pages; i++) {
-		if (interrupted(p, i))
-			return false;
-		for (pfn_t f = 0; f < 1ull << p->order; f++)
+		for (pfn_t f = 0; f < 1ull << p->order; f++) {
+			if (interrupted((i << p->order) + f, EVERY_UNTIMED))
+				return false;
 			*(volatile uint64_t *)mm_port_frame(*list_at(&p->held, i) + f) = ~0ull;
+		}
 	}
 	return true;
 }
@@ -102,9 +106,9 @@ static bool touch(struct pin *p)
 static bool is_zero(struct pin *p)
 {
 	for (uint64_t i = 0; i < p->pages; i++) {
-		if (interrupted(p, i))
-			return false;
 		for (pfn_t f = 0; f < 1ull << p->order; f++) {
+			if (interrupted((i << p->order) + f, EVERY_UNTIMED))
+				return false;
 			pfn_t pfn = *list_at(&p->held, i) + f;
 			const uint64_t *word = mm_port_frame(pfn);
 			if (word[0] | word[256] | word[511]) {

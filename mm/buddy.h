@@ -85,14 +85,13 @@ static inline __attribute__((always_inline)) bool buddy_is_block(const struct mm
 	if (unlikely((word->start & mask) != BIT(bit) || (word->free & mask) != 0))
 		return false;
 	/* A first frame that is isolated too isn't ours; and no frame of a block is with a page processor. */
-	if (((area->flags & AREA_HOLES) != 0 || (n != 1 && unlikely(mm->isolated != 0))) &&
+	if (((area->flags & AREA_HOLES) != 0 || (unlikely(mm->isolated != 0) && n != 1)) &&
 	    (bits->isolated[at / 64] & mask) != 0)
 		return false;
 	if (order == 0 && kept_holds(mm, pfn))
 		return false;
-	/* At an odd place of its order nothing larger can start. */
-	if ((at & n) != 0)
-		return true;
+	/* At an odd place of its order nothing larger can start; else the frame after ours must not be a part of it. No
+	 * branch, since places are as good as random. */
 	const struct word *next = &bits->word[(at + n) / 64 % AREA_WORDS];
-	return (((next->free | next->start) >> ((bit + n) % 64)) & 1) != 0;
+	return (((next->free | next->start) >> ((bit + n) % 64) | at >> order) & 1) != 0;
 }

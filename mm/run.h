@@ -69,8 +69,7 @@ static inline unsigned run_best(uint64_t m, unsigned order)
 	if (order < 6) {
 		uint64_t pairs = fits & (fits >> (1u << order)) & run_starts[order];
 		uint64_t single = fits & ~(pairs | pairs << (1u << order));
-		if (single != 0)
-			return bit_first(single);
+		fits = single != 0 ? single : fits; /* no branch: which it is can't be predicted */
 	}
 	return bit_first(fits);
 }

@@ -27,7 +27,7 @@
 #define SLOTS_WHOLE  (((1ull << SLOT_COARSE) - 1) & ~SLOTS_FINE)
 #define SLOTS_ALL    (~0ull)
 
-/* Where gib.part has a slot of SLOTS_PART or SLOTS_MIXED. */
+/* Where mm.part has a slot of SLOTS_PART or SLOTS_MIXED. */
 static inline unsigned part_of_slot(unsigned slot)
 {
 	return slot < MM_ORDER_AREA ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
@@ -75,6 +75,12 @@ static inline bool index_has_part_high(struct mm *mm, unsigned cls)
 	if (mm->loose != AREA_NONE && mm->loose / GIB_AREAS >= mm->gib_low)
 		index_settle(mm);
 	return (mm->orders[1][cls] & SLOTS_PART) != 0;
+}
+
+/* The areas of a gib that list a class in a part slot, 64 to a word. */
+static inline uint64_t *index_part(const struct mm *mm, uint32_t gi, unsigned cls, unsigned part)
+{
+	return mm->part + ((((size_t)gi * CLASS_COUNT + cls) * PART_COUNT + part) << mm->part_shift);
 }
 
 /* The frames of a word that are free and of a class. */

@@ -88,7 +88,7 @@ static bool check_listed(struct mm *mm, uint32_t a)
 
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		for (unsigned part = 0; part < PART_COUNT; part++) {
-			bool listed = (index_part(mm, a / GIB_AREAS, c, part)[w] >> (a % 64) & 1) != 0;
+			bool listed = (mm->parts[a / 64].map[c][part] >> (a % 64) & 1) != 0;
 			unsigned fit = part % MM_ORDER_AREA + 1;
 			EXPECT(listed == (fit_of(area->fit, c) == fit && part / MM_ORDER_AREA == kind),
 			       "area %u class %u part %u: listed %d", a, c, part, listed);
@@ -230,9 +230,9 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 			if (((SLOTS_PART | SLOTS_MIXED) >> slot & 1) != 0) {
 				unsigned part = part_of_slot(slot);
 				unsigned words = 0;
-				for (unsigned w = 0; w < 1u << mm->part_shift; w++) {
-					uint64_t listed = index_part(mm, gi, c, part)[w];
-					uint64_t ours = areas > w * 64 ? bits_low(areas - w * 64) : 0;
+				for (unsigned w = 0; w < AREA_WORDS && w * 64 < areas; w++) {
+					uint64_t listed = mm->parts[gi * AREA_WORDS + w].map[c][part];
+					uint64_t ours = bits_low(areas - w * 64);
 					EXPECT((listed & ~ours) == 0, "gib %u class %u slot %u: no such area", gi, c,
 					       slot);
 					words |= listed != 0 ? 1u << w : 0;

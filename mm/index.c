@@ -61,7 +61,7 @@ static inline void part_set(struct mm *mm, unsigned cls, unsigned part, uint32_t
 	struct gib *g = &mm->gibs[a / GIB_AREAS];
 	unsigned w = a % GIB_AREAS / 64;
 
-	index_part(mm, a / GIB_AREAS, cls, part)[w] |= BIT(a % 64);
+	mm->parts[a / 64].map[cls][part] |= BIT(a % 64);
 	if (g->part_words[cls][part] == 0)
 		top_set(mm, cls, slot_of_part(part), a / GIB_AREAS);
 	g->part_words[cls][part] |= (uint8_t)(1u << w);
@@ -72,7 +72,7 @@ static inline void part_clear(struct mm *mm, unsigned cls, unsigned part, uint32
 	struct gib *g = &mm->gibs[a / GIB_AREAS];
 	unsigned w = a % GIB_AREAS / 64;
 
-	uint64_t *word = &index_part(mm, a / GIB_AREAS, cls, part)[w];
+	uint64_t *word = &mm->parts[a / 64].map[cls][part];
 
 	*word &= ~BIT(a % 64);
 	if (*word != 0)
@@ -404,7 +404,7 @@ static inline uint32_t find_slots(struct mm *mm, unsigned cls, uint64_t first, u
 			uint32_t gi = top_first(mm, cls, slot, high);
 			const struct gib *g = &mm->gibs[gi];
 			unsigned w = bit_first(g->part_words[cls][part]);
-			return gi * GIB_AREAS + w * 64 + bit_first(index_part(mm, gi, cls, part)[w]);
+			return gi * GIB_AREAS + w * 64 + bit_first(mm->parts[gi * AREA_WORDS + w].map[cls][part]);
 		}
 		if (high == 0)
 			return AREA_NONE;

@@ -1,6 +1,6 @@
 /* The indexes: which area or gib has a run of some class and order. All calls want mm->lock held.
  *
- * An area lists itself once for each class in the part map of its gib, under the largest order it has a run of there.
+ * An area lists itself once for each class in the part maps, under the largest order it has a run of there.
  * To save work it leaves out what says nothing new: a run of mixed states is listed (CLASS_UNREPORTED, CLASS_ALL) only
  * where it is larger than the runs of one state. So who looks for a mixed run looks under the states too. Areas that
  * are wholly free are listed in whole instead, in every class that they belong to, and gibs list their largest run of
@@ -27,7 +27,7 @@
 #define SLOTS_WHOLE  (((1ull << SLOT_COARSE) - 1) & ~SLOTS_FINE)
 #define SLOTS_ALL    (~0ull)
 
-/* Where mm.part has a slot of SLOTS_PART or SLOTS_MIXED. */
+/* Where struct parts has a slot of SLOTS_PART or SLOTS_MIXED. */
 static inline unsigned part_of_slot(unsigned slot)
 {
 	return slot < MM_ORDER_AREA ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
@@ -77,12 +77,6 @@ static inline bool index_has_part_high(struct mm *mm, unsigned cls)
 	return (mm->orders[1][cls] & SLOTS_PART) != 0;
 }
 
-/* The areas of a gib that list a class in a part slot, 64 to a word. */
-static inline uint64_t *index_part(const struct mm *mm, uint32_t gi, unsigned cls, unsigned part)
-{
-	return mm->part + ((((size_t)gi * CLASS_COUNT + cls) * PART_COUNT + part) << mm->part_shift);
-}
-
 /* The frames of a word that are free and of a class. */
 static inline uint64_t word_class(const struct word *w, unsigned cls)
 {
@@ -105,9 +99,10 @@ static inline uint64_t word_class(const struct word *w, unsigned cls)
 /* Brings the indexes up to date with area a after its words, counts or flags changed. Turns an area that became wholly
  * free and uniform into AREA_FREE.
  *
- * Where memory is well packed, a free makes a hole in a full area, and the next allocation fills it. So an area that
- * was full and now has single frames isn't listed at once: it is loose until the indexes are asked for anything that it
- * may have a part in (index_settle), or another area is. */
+ * Where memory is well packed and no CPU keeps what it freed (memory is short, or caches are off), a free makes a hole
+ * in a full area, and the next allocation fills it. So an area that was full and now has single frames isn't listed at
+ * once then: it is loose until the indexes are asked for anything that it may have a part in (index_settle), or another
+ * area is. */
 static inline void index_area(struct mm *mm, uint32_t a)
 {
 	const struct area *area = &mm->areas[a];
@@ -118,7 +113,7 @@ static inline void index_area(struct mm *mm, uint32_t a)
 			fit = MM_ORDER_AREA; /* wholly free, but serving order 0: offers order 8 at most */
 		if (fit << (FIT_BITS * area->pure) == area->fit && fit <= MM_ORDER_AREA)
 			return;
-		if (fit == 1 && area->fit == 0) {
+		if (fit == 1 && area->fit == 0 && !mm->hot_open) {
 			if (mm->loose != a) {
 				index_settle(mm);
 				mm->loose = a;

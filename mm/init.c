@@ -1,6 +1,6 @@
 /* Sets an allocator up from a list of ranges, and says first how much metadata that takes.
  *
- * Layout of the metadata: areas, gibs, their part maps, the top rows for gibs above 4 GiB, what CPUs keep, the
+ * Layout of the metadata: areas, gibs, part maps, the top rows for gibs above 4 GiB, what CPUs keep, the
  * numbering of gibs, and the bitmaps of areas, which come last and are not touched here unless an area is partly ours.
  */
 #include "lib/assert.h"
@@ -15,8 +15,7 @@ struct layout {
 	uint32_t gib_span;
 	uint32_t high_words;
 	uint32_t cpu_count;
-	unsigned part_shift;
-	size_t gibs_at, part_at, high_at, cpu_at, kept_at, index_at, number_at, bits_at,
+	size_t gibs_at, parts_at, high_at, cpu_at, kept_at, index_at, number_at, bits_at,
 		bytes; /* the areas come first */
 };
 
@@ -67,12 +66,9 @@ static bool layout_of(const struct mm_range *ranges, size_t count, struct layout
 	const size_t high_bytes = sizeof(uint64_t) * CLASS_COUNT * SLOT_COUNT * row_words;
 	l->cpu_count = mm_port_cpus();
 	ASSERT(l->cpu_count != 0 && l->cpu_count <= MM_CPUS_MAX);
-	while (64u << l->part_shift < l->area_count && 1u << l->part_shift < AREA_WORDS)
-		l->part_shift++;
-	const size_t part_bytes = sizeof(uint64_t) * CLASS_COUNT * PART_COUNT * l->gib_count << l->part_shift;
 	l->gibs_at = align_up(l->area_count * sizeof(struct area), 64);
-	l->part_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
-	l->high_at = l->part_at + align_up(part_bytes, 64);
+	l->parts_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
+	l->high_at = l->parts_at + align_up((l->area_count + 63) / 64 * sizeof(struct parts), 64);
 	l->cpu_at = align_up(l->high_at + high_bytes, 64);
 	l->kept_at = l->cpu_at + l->cpu_count * sizeof(struct mm_cpu);
 	l->index_at = l->kept_at + align_up(l->cpu_count, KEPT_CPUS) * KEPT_ROWS;
@@ -258,8 +254,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	mm->high_words = l.high_words;
 	mm->areas = meta;
 	mm->gibs = (struct gib *)((char *)meta + l.gibs_at);
-	mm->part_shift = l.part_shift;
-	mm->part = (uint64_t *)((char *)meta + l.part_at);
+	mm->parts = (struct parts *)((char *)meta + l.parts_at);
 	mm->high = (uint64_t *)((char *)meta + l.high_at);
 	mm->gib_index = (uint16_t *)((char *)meta + l.index_at);
 	mm->gib_number = (uint16_t *)((char *)meta + l.number_at);

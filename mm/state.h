@@ -101,11 +101,16 @@ struct area {
 _Static_assert(sizeof(struct area) == 64, "an area's header is one cache line");
 _Static_assert(sizeof(struct word) == 32, "two words to a cache line");
 
+/* 64 areas. */
+struct parts {
+	uint64_t map[CLASS_COUNT][PART_COUNT]; /* (L) those whose largest run of the class has the slot's order */
+};
+
 /* 1 GiB. */
 struct gib {
 	uint64_t whole[CLASS_COUNT][AREA_WORDS];     /* (L) areas that are wholly free in the class */
 	uint64_t ladder[CLASS_COUNT];		     /* (L) of whole */
-	uint8_t part_words[CLASS_COUNT][PART_COUNT]; /* (L) which words of mm.part aren't 0 */
+	uint8_t part_words[CLASS_COUNT][PART_COUNT]; /* (L) which of the 8 words in mm.parts aren't 0 */
 	uint8_t largest[CLASS_COUNT];		     /* (L) fit of the ladder: the largest run of whole, 0 none */
 	uint8_t fit[CLASS_COUNT];		     /* (L) the same as listed in mm, 0 not listed */
 };
@@ -209,8 +214,7 @@ struct mm {
 	struct area *areas;	  /* (C) */
 	struct area_bits *bits;	  /* (C) */
 	struct gib *gibs;	  /* (C) */
-	uint64_t *part;		  /* (L) [gib][class][slot][1 << part_shift]: areas whose largest run has the order */
-	unsigned part_shift;	  /* (C) 3, less where there are fewer areas than a gib has */
+	struct parts *parts;	  /* (C) for each 64 areas */
 	uint64_t *high;		  /* (L) [class][slot][1 + high_words]: which words aren't 0, then gibs above 4 GiB */
 	uint32_t high_words;	  /* (C) 0: no memory there, and no rows */
 	uint32_t cpu_count;	  /* (C) */

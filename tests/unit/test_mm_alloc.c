@@ -242,6 +242,22 @@ TEST(mm_alloc, the_first_of_several_holes_is_filled_first)
 	}
 }
 
+TEST(mm_alloc, the_last_pair_of_an_area_is_broken)
+{
+	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
+	const pfn_t pair = fixture_base() + 512 + 30;
+
+	mm_cache_enable(mm, false);
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
+	mm_free(mm, pair + 1, 0);
+	mm_free(mm, pair, 0);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), pair);
+	CHECK_MM(mm);
+	CHECK(mm_alloc(mm, 1, MM_ANY) >= fixture_base() + 1024);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), pair + 1);
+	CHECK_MM(mm);
+}
+
 /* One is zero and one dirty, and what was freed last isn't known to the indexes yet. */
 TEST(mm_alloc, a_hole_of_the_wanted_state_is_filled)
 {

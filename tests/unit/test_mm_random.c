@@ -334,6 +334,7 @@ static void run(uint64_t seed, unsigned steps)
 	CHECK_EQ(report_register(model.mm, &model.fake->sink), 0);
 	for (size_t i = 0; i < FRAMES; i++)
 		model.state[i] = (unsigned char)mm_frame_state(model.mm, model.base + i);
+	mm_cache_enable(model.mm, random_below(2) != 0);
 	take_frames(random_below(3) * 512);
 	for (model.step = 0; model.step < steps; model.step++) {
 		operations[random_below(ARRAY_LEN(operations))]();

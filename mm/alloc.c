@@ -54,7 +54,9 @@ static pfn_t take_cursor(struct mm *mm, bool zero)
 		if (a == AREA_NONE)
 			continue;
 		unsigned cls = mm->cursor_class[which];
-		if (fit_of(mm->areas[a].fit, cls) == 0 || (unlikely(cls != wanted) && better_than(mm, cls, wanted)))
+		if (fit_of(mm->areas[a].fit, cls) == 0 && !index_is_loose(mm, a, cls))
+			continue;
+		if (unlikely(cls != wanted) && better_than(mm, cls, wanted))
 			continue;
 		if (a / GIB_AREAS < mm->gib_low && unlikely(index_has_part_high(mm, cls)))
 			continue;

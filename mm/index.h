@@ -141,13 +141,19 @@ void area_ladders(struct area *area, const struct area_bits *bits);
 /* Gives a uniform free area its bitmaps and takes it out of the whole lists; index_area must follow. */
 void area_map(struct mm *mm, uint32_t a);
 
+/* Whether area a is loose and has frames of the class, which its fit doesn't say. */
+static inline bool index_is_loose(const struct mm *mm, uint32_t a, unsigned cls)
+{
+	return mm->loose == a && mm->areas[a].pure == cls && mm->areas[a].free != 0;
+}
+
 /* Whether the loose area is what index_find_part would find for order 0, were it listed: no other area has runs as
  * short. */
 static inline bool index_loose_is_best(const struct mm *mm, unsigned cls, bool low_only)
 {
 	const uint32_t a = mm->loose;
 
-	if (a == AREA_NONE || mm->areas[a].pure != cls || mm->areas[a].free == 0)
+	if (a == AREA_NONE || !index_is_loose(mm, a, cls))
 		return false;
 	if (a / GIB_AREAS >= mm->gib_low)
 		return !low_only && (mm->orders[1][cls] & 1) == 0;

@@ -124,6 +124,14 @@ TEST(mm_init, metadata_is_at_most_two_bytes_a_frame)
 	}
 }
 
+/* One frame, as far away as can be: nothing but what doesn't depend on how much there is. */
+TEST(mm_init, metadata_of_a_single_frame_far_away)
+{
+	struct mm_range range = {MM_PFN_LIMIT - GIB_FRAMES, MM_PFN_LIMIT - GIB_FRAMES + 1, MM_FRESH_DIRTY};
+
+	CHECK(mm_meta_bytes(&range, 1) <= (20 + mm_port_cpus()) * KIB);
+}
+
 TEST(mm_init, no_usable_range_is_told)
 {
 	static const struct mm_range none[] = {

@@ -332,8 +332,9 @@ static uint64_t step(struct mm *mm)
 		e->now_frames = 0;
 	if (!more || held_up(mm)) {
 		e->state = REPORT_IDLE;
-		/* Frees don't tell us; looking now and then is cheaper for everybody. */
-		return e->paused ? UINT64_MAX : now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
+		/* Frees don't tell us; looking now and then is cheaper for everybody. Paused, the device may still want
+		 * other things. */
+		return now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
 	}
 	if (e->state == REPORT_IDLE) {
 		e->state = REPORT_REQUESTED;

@@ -57,7 +57,7 @@ enum report_state {
 };
 
 /* One step of the reporting thread: polls, times out, submits. Returns when it wants to be called again at the latest,
- * on mm_port_now_ns()'s clock; UINT64_MAX: when report_wake_hook is called. */
+ * on mm_port_now_ns()'s clock; UINT64_MAX: there is no reporter, report_wake_hook tells of one. */
 uint64_t report_step(struct mm *mm);
 
 /* Called (if not NULL) when there may be something to report after a quiet time: wakes the reporting thread. Any

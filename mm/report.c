@@ -8,7 +8,7 @@
  *
  * What is reported: unreported blocks of at least report.order, dirty ones first, the largest first, while more than
  * the reserve and the goal of the stock stays unreported (mm/marks.h). Blocks with zero frames are reported only as far
- * as the stock exceeds its goal, since what was known to be zero is forgotten with it.
+ * as the stock exceeds its goal, if it has one, since what was known to be zero is forgotten with it.
  */
 #include "mm/report.h"
 
@@ -72,14 +72,16 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* So many frames may be reported, with and without zero ones among them. The lock is held. */
+/* So many frames may be reported, in all and in blocks with zero ones among them. How many of a block's frames are
+ * zero isn't looked at, unless the stock wants none. The lock is held. */
 static void budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
 {
 	uint64_t goal = marks_goal(mm), reserve = mm->managed * reserve_pct / 100;
-	uint64_t unreported = mm->free - mm->reported, now = marks_hold(mm) ? 0 : mm->report_engine.now_frames;
+	uint64_t unreported = mm->free - mm->reported;
+	uint64_t now = marks_hold(mm) ? 0 : smaller(unreported, mm->report_engine.now_frames);
 
-	*any = larger(frames_above(unreported, larger(goal, reserve)), smaller(unreported, now));
-	*zero = larger(frames_above(mm->zero, goal), smaller(mm->zero, now));
+	*any = larger(frames_above(unreported, larger(goal, reserve)), now);
+	*zero = goal == 0 ? *any : larger(frames_above(mm->zero, goal), now);
 }
 
 /* The largest run of a class, at most max_frames long. */
@@ -428,7 +430,11 @@ void report_now(struct mm *mm)
 {
 	mm_lock(mm);
 	marks_release(mm);
-	mm->report_engine.now_frames = mm->free - mm->reported;
+	/* What caches and a batch that is being zeroed hold may complete a block. */
+	cache_drain(mm, this_cpu(mm));
+	page_proc_abort(mm);
+	if (mm->report_engine.sink != NULL)
+		mm->report_engine.now_frames = mm->free - mm->reported;
 	mm_unlock(mm);
 	mm->report_engine.failed = false;
 	if (report_wake_hook != NULL)

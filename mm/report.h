@@ -71,7 +71,7 @@ bool report_is_done(struct mm *mm);
 
 /* Reports now: no delay, no reserve, no marks, until as much as is free now and not reported has gone, or there is
  * nothing left of at least report.order. What is freed or zeroed meanwhile doesn't make it go on for ever. It ends
- * zero_now. Asks for it; report_step does it. */
+ * zero_now, and does no more than that where there is no reporter. Asks for it; report_step does it. */
 void report_now(struct mm *mm);
 void report_pause(struct mm *mm);
 void report_resume(struct mm *mm);

@@ -767,3 +767,26 @@ TEST(zero_port, the_longest_hold_of_the_lock_is_kept)
 	}
 	CHECK_EQ(mm->lock_max_ns, 70000);
 }
+
+/* What a parked batch holds is free: it keeps no area from being reported. */
+TEST(zero_port, report_now_includes_a_parked_batch)
+{
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake;
+	uint64_t wake;
+
+	fixture_knob("report.reserve_pct", 100);
+	fake = fake_registered(mm, 9, 8, 1);
+	fixture_knob_word("zero.policy", "idle");
+	fixture_knob("zero.high_pct", 100);
+	host_should_yield = always_due;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	host_should_yield = NULL;
+	CHECK(fake_isolated(mm) > 0);
+	fixture_knob_word("zero.policy", "alloc");
+	report_now(mm);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_NOTHING);
+	CHECK(fake_run(mm));
+	CHECK_EQ(fake_reported(mm), FAKE_FRAMES);
+	fake_unregister(mm, fake);
+}

@@ -270,6 +270,53 @@ TEST(mm_report, what_a_cache_keeps_is_left_to_report)
 	fake_unregister(mm, fake);
 }
 
+/* The last of the areas is free but for some frames in the CPU's cache. */
+TEST(mm_report, now_includes_what_a_cache_keeps)
+{
+	struct mm *mm = fake_mm(9, 1);
+	struct fake_sink *fake;
+	pfn_t pfn;
+
+	fixture_knob("report.reserve_pct", 100);
+	fake = fake_registered(mm, 9, 8, 1);
+	pfn = mm_alloc(mm, 0, MM_ANY);
+	CHECK(pfn != MM_PFN_NONE);
+	mm_free(mm, pfn, 0);
+	report_now(mm);
+	CHECK(fake_run(mm));
+	CHECK_EQ(fake_reported(mm), FRAMES);
+	fake_unregister(mm, fake);
+}
+
+/* One zero frame among dirty ones, in each area: with no marks, or asked for by hand, it keeps none of them. */
+TEST(mm_report, few_zero_frames_keep_nothing_that_the_stock_does_not_want)
+{
+	for (unsigned by_hand = 0; by_hand < 2; by_hand++) {
+		struct mm *mm;
+		struct fake_sink *fake;
+		struct mm_totals totals;
+
+		fixture_end();
+		mm = fake_mm(9, 8);
+		fixture_knob_word("zero.policy", "free");
+		mm_cache_enable(mm, false);
+		for (unsigned i = 0; i < FRAMES / 512; i++) {
+			CHECK_EQ(mm_take_range(mm, fixture_base() + i * 512 + 77, 1), 0);
+			mm_free(mm, fixture_base() + i * 512 + 77, 0);
+		}
+		mm_totals(mm, &totals);
+		CHECK_EQ(totals.zero, FRAMES / 512);
+		fixture_knob("report.reserve_pct", by_hand ? 100 : 0);
+		fixture_knob("zero.high_pct", by_hand ? 100 : 0);
+		fake = fake_registered(mm, 9, 8, 1);
+		if (by_hand)
+			report_now(mm);
+		CHECK(fake_run(mm));
+		CHECK_EQ(fake_reported(mm), FRAMES);
+		fake_unregister(mm, fake);
+	}
+}
+
 TEST(mm_report, counters_add_up)
 {
 	struct mm *mm = fake_mm(9, 4);
@@ -298,6 +345,7 @@ TEST(mm_report, without_a_reporter_there_is_nothing_to_do)
 	CHECK_EQ(report_step(mm), UINT64_MAX);
 	report_now(mm);
 	CHECK(report_is_done(mm));
+	CHECK_EQ(mm->report_engine.now_frames, 0); /* whoever comes later isn't asked */
 	report_status(mm, &status);
 	CHECK(status.sink == NULL);
 	CHECK_EQ(status.state, REPORT_IDLE);

@@ -1,8 +1,8 @@
 /* What a CPU keeps for itself, so that most calls for a frame need no lock:
  *
  *   hot       the frames it freed last, still in its data cache: allocated again first
- *   late      other freed frames, given to the buddy a dozen at a time
- *   next      dirty frames, taken from the buddy a dozen at a time, allocated next
+ *   late      other freed frames, given to the buddy 16 at a time
+ *   next      dirty frames, taken from the buddy 16 at a time, allocated next
  *   hot_area  one block of 2 MiB
  *
  * A plain stack of the last freed frames ruins packing: it hands out frames of areas that are nearly free, which then

@@ -77,9 +77,10 @@ void mm_free(struct mm *mm, pfn_t pfn, unsigned order);
  * and pfns has undefined contents. */
 bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns);
 
-/* As mm_alloc_bulk, for calls that may take long: stop(arg) is asked now and then, without locks, for each 2 MiB at
- * least. When it says true, the call fails and everything goes back: what was zeroed for it meanwhile as ZERO, all else
- * as it was. That isn't counted in mm.alloc_failed. */
+/* As mm_alloc_bulk, for calls that may take long: stop(arg) is asked now and then, without locks: after each hold of
+ * the lock while blocks are taken, and before each 2 MiB that is zeroed. When it says true, the call fails and
+ * everything goes back: what was made zero for it meanwhile, or found so, as ZERO, all else as it was. That isn't
+ * counted in mm.alloc_failed. */
 bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
 			 bool (*stop)(void *arg), void *arg);
 

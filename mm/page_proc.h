@@ -11,7 +11,8 @@
 #include "mm/buddy.h"
 
 /* pick   with the lock held: isolates one more block of at most max_frames, or says that there is none
- * holds  with the lock held: whether giving the batch back would make a run of this order that isn't there now
+ * holds  with the lock held: whether giving the batch back helps a request of this order: it has such a block, or seems
+ *        to be all that keeps an area from being whole
  * abort  with the lock held (dropped and retaken where another CPU works on the batch): gives the batch back, frames
  *        that are done in their new state, the others as they were. Returns whether anything came back. NULL:
  *        can't be aborted

@@ -83,7 +83,7 @@ struct report_status {
 	bool short_of_memory; /* below the low watermark: nothing is reported */
 	uint64_t in_flight_requests;
 	uint64_t in_flight_frames;
-	uint64_t reportable_frames; /* free, unreported, in blocks of at least report.order, above the reserve */
+	uint64_t reportable_frames; /* free, unreported, above reserve and goal; 0: no block that may be reported */
 	uint64_t reported_frames_total;
 	uint64_t requests;
 	uint64_t errors;

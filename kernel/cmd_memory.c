@@ -45,10 +45,10 @@ static int cmd_buddy(int argc, char **argv)
 
 CMD(buddy, "buddy", "[-j]", "free, zero and reported blocks of each order", cmd_buddy);
 
-/* MiB with one decimal, and how much that is of the whole in percent with two. */
+/* MiB with one decimal, and how much that is of the whole in percent with two, both to the nearest. */
 static void print_share(const char *what, uint64_t bytes, uint64_t whole, const char *note)
 {
-	uint64_t tenths = bytes * 10 / MIB, share = whole ? bytes * 10000 / whole : 0;
+	uint64_t tenths = (bytes * 10 + MIB / 2) / MIB, share = whole ? (bytes * 10000 + whole / 2) / whole : 0;
 	iprintf("%-11s %9lu.%lu MiB %4lu.%02lu%%  %s\n", what, tenths / 10, tenths % 10, share / 100, share % 100,
 		note);
 }

@@ -327,6 +327,12 @@ static uint64_t step(struct mm *mm)
 		return UINT64_MAX;
 	if (slots_in_flight(e) != 0 && (e->stuck || held_up(mm) || !left(mm)))
 		return now + POLL_NS;
+	/* Frees don't tell us; looking now and then is cheaper for everybody. */
+	const uint64_t later = now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
+	if (e->paused) {
+		e->state = REPORT_IDLE;
+		return later; /* the device may want other things */
+	}
 	if (e->state == REPORT_IDLE)
 		mm_drain(mm); /* what was cached since the last look isn't hot any more, and may complete a block */
 	bool more = left(mm);
@@ -334,9 +340,7 @@ static uint64_t step(struct mm *mm)
 		e->now_frames = 0;
 	if (!more || held_up(mm)) {
 		e->state = REPORT_IDLE;
-		/* Frees don't tell us; looking now and then is cheaper for everybody. Paused, the device may still want
-		 * other things. */
-		return now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
+		return later;
 	}
 	if (e->state == REPORT_IDLE) {
 		e->state = REPORT_REQUESTED;

@@ -1,13 +1,13 @@
 /* Sets an allocator up from a list of ranges, and says first how much metadata that takes.
  *
- * Layout of the metadata: areas, gibs, part maps, the top rows for gibs above 4 GiB, what CPUs keep, the
+ * Layout of the metadata: what CPUs keep, areas, gibs, part maps, the top rows for gibs above 4 GiB, the
  * numbering of gibs, and the bitmaps of areas, which come last and are not touched here unless an area is partly ours.
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/contents.h"
 
-struct mm mm_system;
+struct mm mm_system __attribute__((aligned(4096)));
 
 struct layout {
 	uint32_t area_count;
@@ -15,8 +15,8 @@ struct layout {
 	uint32_t gib_span;
 	uint32_t high_words;
 	uint32_t cpu_count;
-	size_t gibs_at, parts_at, high_at, cpu_at, kept_at, index_at, number_at, bits_at,
-		bytes; /* the areas come first */
+	size_t areas_at, gibs_at, parts_at, high_at, kept_at, index_at, number_at, bits_at,
+		bytes; /* the CPUs come first */
 };
 
 /* What of a range can be used: not frame 0, whose number means "none" to much code, and nothing beyond the limit. */
@@ -66,11 +66,11 @@ static bool layout_of(const struct mm_range *ranges, size_t count, struct layout
 	const size_t high_bytes = sizeof(uint64_t) * CLASS_COUNT * SLOT_COUNT * row_words;
 	l->cpu_count = mm_port_cpus();
 	ASSERT(l->cpu_count != 0 && l->cpu_count <= MM_CPUS_MAX);
-	l->gibs_at = align_up(l->area_count * sizeof(struct area), 64);
+	l->areas_at = l->cpu_count * sizeof(struct mm_cpu);
+	l->gibs_at = l->areas_at + l->area_count * sizeof(struct area);
 	l->parts_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
 	l->high_at = l->parts_at + align_up((l->area_count + 63) / 64 * sizeof(struct parts), 64);
-	l->cpu_at = align_up(l->high_at + high_bytes, 64);
-	l->kept_at = l->cpu_at + l->cpu_count * sizeof(struct mm_cpu);
+	l->kept_at = align_up(l->high_at + high_bytes, 64);
 	l->index_at = l->kept_at + align_up(l->cpu_count, KEPT_CPUS) * KEPT_ROWS;
 	l->number_at = l->index_at + sizeof(uint16_t) * l->gib_span;
 	l->bits_at = align_up(l->number_at + sizeof(uint16_t) * l->gib_count, 64);
@@ -252,7 +252,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	mm->gib_count = l.gib_count;
 	mm->gib_span = l.gib_span;
 	mm->high_words = l.high_words;
-	mm->areas = meta;
+	mm->areas = (struct area *)((char *)meta + l.areas_at);
 	mm->gibs = (struct gib *)((char *)meta + l.gibs_at);
 	mm->parts = (struct parts *)((char *)meta + l.parts_at);
 	mm->high = (uint64_t *)((char *)meta + l.high_at);
@@ -262,7 +262,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	mm->cursor[0] = mm->cursor[1] = mm->loose = AREA_NONE;
 	mm->metadata_bytes = l.bytes + sizeof(*mm);
 	mm->cpu_count = l.cpu_count;
-	mm->cpu = (struct mm_cpu *)((char *)meta + l.cpu_at);
+	mm->cpu = meta;
 	mm->kept = (uint64_t *)((char *)meta + l.kept_at);
 	for (unsigned i = 0; i < l.cpu_count; i++) {
 		mm->cpu[i].kept = (uint8_t *)(mm->kept + i / KEPT_CPUS * KEPT_ROWS) + i % KEPT_CPUS;

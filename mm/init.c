@@ -1,7 +1,8 @@
 /* Sets an allocator up from a list of ranges, and says first how much metadata that takes.
  *
- * Layout of the metadata: what CPUs keep, areas, gibs, part maps, the top rows for gibs above 4 GiB, the
- * numbering of gibs, and the bitmaps of areas, which come last and are not touched here unless an area is partly ours.
+ * Layout of the metadata: CPUs' caches, areas, gibs, part maps, the top rows for gibs above 4 GiB, counts of kept
+ * frames, the numbering of gibs, and the bitmaps of areas, which come last and are not touched here unless an area is
+ * partly ours.
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"

@@ -203,9 +203,10 @@ struct report_engine {
 	} slot[REPORT_SLOTS];
 };
 
-/* The engines come first, and CPUs' caches at the start of the metadata, so that in mm_system, which starts a page, what
- * every operation loads doesn't share its low 12 address bits with what it has just stored in struct mm_cpu: such a
- * load waits for the store ("4K aliasing", Intel's optimization manual), which doubled the time of a pair. */
+/* The engines come first, and CPUs' caches at the start of the metadata, so that in mm_system, which starts a page,
+ * what every operation loads doesn't share its low 12 address bits with what it has just stored in struct mm_cpu: a
+ * load that does waits for the store ("4K aliasing", Intel's optimization manual). A pair of calls took twice the time
+ * by it. */
 struct mm {
 	struct zero_engine zero_engine;
 	struct report_engine report_engine;

@@ -25,6 +25,16 @@ typedef uint64_t paddr_t; /* physical byte address */
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+static inline uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t larger(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static inline paddr_t pfn_to_paddr(pfn_t pfn)
 {
 	return pfn << FRAME_SHIFT;

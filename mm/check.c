@@ -99,11 +99,6 @@ static bool check_listed(struct mm *mm, uint32_t a)
 	return true;
 }
 
-static unsigned larger(unsigned a, unsigned b)
-{
-	return a > b ? a : b;
-}
-
 /* Whether area.fit, how a mapped area is listed, is what its ladders say. */
 static bool check_fit(struct mm *mm, uint32_t a, bool whole)
 {
@@ -118,8 +113,8 @@ static bool check_fit(struct mm *mm, uint32_t a, bool whole)
 		return true;
 	}
 	/* Runs of mixed states are listed where they are larger than those of one state. */
-	unsigned unreported = larger(fit[CLASS_DIRTY], fit[CLASS_ZERO]);
-	unsigned any = larger(fit[CLASS_UNREPORTED], larger(fit[CLASS_REPORTED], fit[CLASS_REPORTED_ZERO]));
+	uint64_t unreported = larger(fit[CLASS_DIRTY], fit[CLASS_ZERO]);
+	uint64_t any = larger(fit[CLASS_UNREPORTED], larger(fit[CLASS_REPORTED], fit[CLASS_REPORTED_ZERO]));
 	if (fit[CLASS_UNREPORTED] <= unreported || (area->fit & FIT_WHOLE(CLASS_UNREPORTED)) != 0)
 		fit[CLASS_UNREPORTED] = 0;
 	if (fit[CLASS_ALL] <= any || whole)
@@ -197,7 +192,7 @@ static bool check_rows(struct mm *mm)
 {
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		for (unsigned slot = 0; slot < SLOT_COUNT; slot++) {
-			const uint64_t *row = mm->high + (size_t)(c * SLOT_COUNT + slot) * (1 + mm->high_words);
+			const uint64_t *row = index_high(mm, c, slot);
 			uint64_t words = 0;
 			for (unsigned w = 0; w < mm->high_words; w++)
 				words |= row[1 + w] != 0 ? BIT(w) : 0;
@@ -240,8 +235,7 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 				EXPECT(words == g->part_words[c][part], "gib %u class %u slot %u: words", gi, c, slot);
 				want = words != 0;
 			}
-			const uint64_t *above = mm->high + (size_t)(c * SLOT_COUNT + slot) * (1 + mm->high_words);
-			uint64_t row = high ? above[1 + gi / 64] : mm->low[c][slot];
+			uint64_t row = high ? index_high(mm, c, slot)[1 + gi / 64] : mm->low[c][slot];
 			bool listed = (row >> (gi % 64) & 1) != 0;
 			EXPECT(want == listed, "gib %u class %u slot %u: listed %d", gi, c, slot, listed);
 		}

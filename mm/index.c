@@ -5,18 +5,12 @@
 
 /* --- which gibs have something of a class and order --- */
 
-/* The gibs above 4 GiB of a list, after a word that says which of its words aren't 0. */
-static uint64_t *high_row(struct mm *mm, unsigned cls, unsigned slot)
-{
-	return mm->high + (size_t)(cls * SLOT_COUNT + slot) * (1 + mm->high_words);
-}
-
 static void top_set(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 {
 	bool high = g >= mm->gib_low;
 
 	if (high) {
-		uint64_t *row = high_row(mm, cls, slot);
+		uint64_t *row = index_high(mm, cls, slot);
 		row[1 + g / 64] |= BIT(g % 64);
 		row[0] |= BIT(g / 64);
 	} else {
@@ -30,7 +24,7 @@ static void top_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 	bool high = g >= mm->gib_low;
 
 	if (high) {
-		uint64_t *row = high_row(mm, cls, slot);
+		uint64_t *row = index_high(mm, cls, slot);
 		row[1 + g / 64] &= ~BIT(g % 64);
 		if (row[1 + g / 64] != 0)
 			return;
@@ -49,7 +43,7 @@ static uint32_t top_first(struct mm *mm, unsigned cls, unsigned slot, bool high)
 {
 	if (!high)
 		return bit_first(mm->low[cls][slot]);
-	const uint64_t *row = high_row(mm, cls, slot);
+	const uint64_t *row = index_high(mm, cls, slot);
 	unsigned w = bit_first(row[0]);
 	return w * 64 + bit_first(row[1 + w]);
 }

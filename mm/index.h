@@ -43,6 +43,12 @@ static inline unsigned fit_of(uint32_t fit, unsigned cls)
 	return (fit >> (FIT_BITS * cls)) & 0xfu;
 }
 
+/* The gibs above 4 GiB of a list, after a word that says which of its words aren't 0. */
+static inline uint64_t *index_high(const struct mm *mm, unsigned cls, unsigned slot)
+{
+	return mm->high + (size_t)(cls * SLOT_COUNT + slot) * (1 + mm->high_words);
+}
+
 /* Lists area a anew; index_area decides whether that is needed. */
 void index_area_slow(struct mm *mm, uint32_t a);
 

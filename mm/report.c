@@ -62,16 +62,6 @@ static uint64_t frames_above(uint64_t have, uint64_t keep)
 	return have > keep ? have - keep : 0;
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* So many frames may be reported, in all and in blocks with zero ones among them. How many of a block's frames are
  * zero isn't looked at, unless the stock wants none. The lock is held. */
 static void budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
@@ -117,8 +107,8 @@ static bool report_pick(struct mm *mm, uint64_t max_frames, struct mm_block *blo
 
 	buddy_cursor_release(mm);
 	budget(mm, &any, &zero);
-	any = any < max_frames ? any : max_frames;
-	zero = zero < any ? zero : any;
+	any = smaller(any, max_frames);
+	zero = smaller(zero, any);
 	return pick_class(mm, CLASS_DIRTY, any, block) || pick_class(mm, CLASS_UNREPORTED, zero, block) ||
 	       pick_class(mm, CLASS_ZERO, zero, block);
 }
@@ -232,8 +222,7 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 {
 	struct report_engine *e = &mm->report_engine;
 	struct report_range ranges[PAGE_BATCH_BLOCKS];
-	uint64_t capacity = e->sink->capacity < PAGE_BATCH_BLOCKS ? e->sink->capacity : PAGE_BATCH_BLOCKS;
-	uint64_t most = *blocks < capacity ? *blocks : capacity;
+	uint64_t most = smaller(*blocks, smaller(e->sink->capacity, PAGE_BATCH_BLOCKS));
 
 	if (page_proc_fill(mm, &page_proc_report, &slot->batch, (unsigned)most, *frames) == 0)
 		return false;

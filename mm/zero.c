@@ -46,11 +46,6 @@ static uint64_t reported_dirty_frames(const struct mm *mm)
 	return mm->reported - mm->reported_zero;
 }
 
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* How many frames are left to be zeroed, paused or not; *reported: of reported memory too. What this CPU's cache still
  * holds when all else is zero has gone cold. Below the low watermark nothing may be isolated: the marks don't count
  * there, and what zero_now asked for has to wait. */
@@ -250,7 +245,7 @@ static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 	e->next = 0;
 	e->done = 0;
 	mm_unlock(mm);
-	frames = frames < batch_frames ? frames : batch_frames;
+	frames = smaller(frames, batch_frames);
 	if (page_proc_fill(mm, &page_proc_zero, &e->batch, PAGE_BATCH_BLOCKS, frames) != 0)
 		return ZERO_AGAIN;
 	mm_lock(mm);

@@ -1,4 +1,4 @@
-/* PCI configuration space by ECAM: the scan, BARs, the capability list. */
+/* PCI configuration space, by ECAM or by ports: access, the scan, BARs, the capability list. */
 #include "drivers/pci.h"
 
 #include "lib/bits.h"
@@ -10,6 +10,11 @@
 #define BUS_COUNT	    256u
 #define DEVICES_PER_BUS	    32u
 #define FUNCTIONS	    8u
+
+/* Configuration mechanism #1: which dword of which function, then its bytes. */
+#define PORT_ADDRESS   0xcf8u
+#define PORT_DATA      0xcfcu
+#define ADDRESS_ENABLE 0x80000000u
 
 #define VENDOR_NONE	     0xffffu
 #define HEADER_TYPE_MASK     0x7fu
@@ -29,29 +34,59 @@
 #define CAP_FIRST 0x40u
 #define CAP_MAX	  ((256u - CAP_FIRST) / 4u)
 
+static void select_dword(const struct pci_function *f, unsigned offset)
+{
+	driver_port_out32(PORT_ADDRESS, ADDRESS_ENABLE | (uint32_t)f->bus << 16 | (uint32_t)f->device << 11 |
+						(uint32_t)f->function << 8 | (offset & 0xfcu));
+}
+
 uint8_t pci_read8(const struct pci_function *f, unsigned offset)
 {
-	return driver_port_read8(f->config + offset);
+	if (f->config)
+		return driver_port_read8(f->config + offset);
+	return (uint8_t)(pci_read32(f, offset & ~3u) >> 8 * (offset & 3));
 }
 
 uint16_t pci_read16(const struct pci_function *f, unsigned offset)
 {
-	return driver_port_read16(f->config + offset);
+	if (f->config)
+		return driver_port_read16(f->config + offset);
+	return (uint16_t)(pci_read32(f, offset & ~3u) >> 8 * (offset & 2));
 }
 
 uint32_t pci_read32(const struct pci_function *f, unsigned offset)
 {
-	return driver_port_read32(f->config + offset);
+	if (f->config)
+		return driver_port_read32(f->config + offset);
+	select_dword(f, offset);
+	return driver_port_in32(PORT_DATA);
 }
 
+/* Not by way of 32 bits: the status register, beside the command, clears what ones are written to. */
 void pci_write16(const struct pci_function *f, unsigned offset, uint16_t value)
 {
-	driver_port_write16(f->config + offset, value);
+	if (f->config) {
+		driver_port_write16(f->config + offset, value);
+		return;
+	}
+	select_dword(f, offset);
+	driver_port_out16((uint16_t)(PORT_DATA + (offset & 2)), value);
 }
 
 void pci_write32(const struct pci_function *f, unsigned offset, uint32_t value)
 {
-	driver_port_write32(f->config + offset, value);
+	if (f->config) {
+		driver_port_write32(f->config + offset, value);
+		return;
+	}
+	select_dword(f, offset);
+	driver_port_out32(PORT_DATA, value);
+}
+
+bool pci_has_ports(void)
+{
+	driver_port_out32(PORT_ADDRESS, ADDRESS_ENABLE);
+	return driver_port_in32(PORT_ADDRESS) == ADDRESS_ENABLE;
 }
 
 void pci_command(const struct pci_function *f, uint16_t set, uint16_t clear)
@@ -106,9 +141,11 @@ unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_fu
 
 	bus_add(&set, ecam, ecam->bus_first);
 	while (bus_take(&set, &bus)) {
-		volatile uint8_t *base = driver_port_map(ecam->base + ((paddr_t)bus << ECAM_BUS_SHIFT), MIB);
+		volatile uint8_t *base = NULL;
 
-		if (!base) {
+		if (ecam->base != PCI_BY_PORTS)
+			base = driver_port_map(ecam->base + ((paddr_t)bus << ECAM_BUS_SHIFT), MIB);
+		if (!base && ecam->base != PCI_BY_PORTS) {
 			driver_port_log("pci: bus %02x: its configuration space at %#llx can't be mapped, left out",
 					bus, (unsigned long long)(ecam->base + ((paddr_t)bus << ECAM_BUS_SHIFT)));
 			continue;
@@ -118,8 +155,9 @@ unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_fu
 
 			for (unsigned function = 0; function < functions; function++) {
 				struct pci_function f = {
-					.config = base + (device << ECAM_DEVICE_SHIFT) +
-						  (function << ECAM_FUNCTION_SHIFT),
+					.config = base ? base + (device << ECAM_DEVICE_SHIFT) +
+								  (function << ECAM_FUNCTION_SHIFT)
+						       : NULL,
 					.bus = (uint8_t)bus,
 					.device = (uint8_t)device,
 					.function = (uint8_t)function,

@@ -1,8 +1,9 @@
 /* PCI: finds functions and reads what their configuration space says, trusting none of it.
  *
  * Configuration space is reached through ECAM (PCI Express Base Specification 5.0, section 7.2.2); where it lies comes
- * from the firmware's ACPI MCFG table, which the kernel parses. The pci_read and pci_write functions below are the only
- * ones that know how it is reached: another way in, such as ports 0xCF8/0xCFC, would change them and pci_scan.
+ * from the firmware's ACPI MCFG table, which the kernel parses. Where there is no such table, ports 0xCF8 and 0xCFC are
+ * the other way in (PCI Local Bus Specification 3.0, section 3.2.2.3.2). Only the pci_read and pci_write functions and
+ * pci_scan know which.
  *
  * Firmware has numbered the buses and placed the BARs; nothing is assigned here. Interrupts aren't routed: that needs
  * the _PRT methods of ACPI's AML, or MSI-X, which QEMU 7.2's balloon lacks. Drivers poll.
@@ -16,15 +17,17 @@
 /* One MCFG entry: the configuration space of buses bus_first to bus_last. base is where bus 0's would lie, so that of
  * bus_first is at base + bus_first MiB. */
 struct pci_ecam {
-	paddr_t base;
+	paddr_t base; /* PCI_BY_PORTS: there is no such window */
 	uint16_t segment;
 	uint8_t bus_first;
 	uint8_t bus_last;
 };
 
+#define PCI_BY_PORTS 0u
+
 /* One function that was found. The struct can be copied and kept. */
 struct pci_function {
-	volatile uint8_t *config; /* its 4 KiB of configuration space, mapped */
+	volatile uint8_t *config; /* its 4 KiB of configuration space, mapped; NULL: it is reached through ports */
 	uint8_t bus, device, function;
 	uint16_t vendor_id, device_id;
 };
@@ -54,6 +57,9 @@ void pci_write32(const struct pci_function *f, unsigned offset, uint32_t value);
 
 /* Sets and clears bits of the command register. */
 void pci_command(const struct pci_function *f, uint16_t set, uint16_t clear);
+
+/* Whether there are ports for configuration space. */
+bool pci_has_ports(void);
 
 /* Calls visit for each function on bus_first and on the buses behind bridges, each bus once whatever the bridges say,
  * until it returns false. The function is valid during the call, a copy of it for ever.

@@ -117,6 +117,15 @@ ROWS = [
         {"MEM": "1G", "QEMUFLAGS": "-device pcie-root-port,id=rp1,chassis=1 "
          "-device virtio-balloon-pci-non-transitional,free-page-reporting=on,bus=rp1"},
         stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
+    # An i440FX has no MCFG table: its devices are found through ports.
+    Row("machine-pc", EXERCISE + "report\nstats -j\n", {"MEM": "1G", "QEMUFLAGS": "-machine pc"},
+        expect=(r"pci: the firmware has no usable MCFG table, configuration goes through ports 0xcf8 and 0xcfc",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
+    Row("machine-pc-behind-a-bridge", EXERCISE + "stats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-machine pc -device pci-bridge,id=b1,chassis_nr=1 "
+         "-device virtio-balloon-pci,free-page-reporting=on,free-page-hint=on,iothread=io,bus=b1,addr=3 "
+         "-object iothread,id=io"},
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
     Row("reporting-orders-and-batches", "".join(
         f"knob report.order {order}\nknob report.batch {batch}\nalloc -o 9 -n 64\nfill {handle} 1\nfree {handle}\n"
         "report now\nwait report 30000\ncheck\n"
@@ -178,8 +187,9 @@ ROWS = [
     crash("assert", r"kernel/cmd_crash\.c:\d+: zero != 0 doesn't hold"),
     Row("too-little-memory", "version\n", {"MEM": "256M", "CMDLINE": "boot.mem_mib=4"}, status=3,
         expect=(r"^PANIC: too little memory: need \d+ KiB, have 4096 KiB",)),
-    Row("no-acpi", "version\nwait idle 60000\n", {"MEM": "256M", "QEMUFLAGS": "-no-acpi"},
-        expect=(r"ACPI: no RSDP", r"by the PIT")),
+    Row("no-acpi", EXERCISE + "stats -j\n", {"MEM": "1G", "QEMUFLAGS": "-no-acpi"},
+        expect=(r"ACPI: no RSDP", r"by the PIT"),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
     Row("status-4-reboot", "reboot\nversion\n", {"MEM": "256M"}, status=4, reject=(r"^nought> version",)),
     Row("status-4-qemu-fails", "", {"QEMUFLAGS": "-device no-such-device"}, status=4, errors=(r"no-such-device",)),
     Row("status-124-hung-guest", "version\n", {"MEM": "256M", "QEMUFLAGS": "-S", "TIMEOUT": 3}, status=124,

@@ -51,6 +51,10 @@ def test_reported_memory_leaves_a_memfd():
     dirty_then_free(QEMUFLAGS="-object memory-backend-memfd,id=ram,share=on")
 
 
+def test_reported_memory_leaves_a_machine_without_mcfg():
+    dirty_then_free(QEMUFLAGS="-machine pc")
+
+
 def test_without_a_balloon_memory_stays():
     """The counter-proof: the same without reporting, so that the tests above can fail."""
     with Console(MEM="1G", BALLOON="none") as guest:

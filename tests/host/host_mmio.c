@@ -15,6 +15,7 @@
 
 static struct host_window windows[WINDOWS_MAX];
 static unsigned window_count;
+static struct host_window ports; /* without bytes: none */
 
 static struct mapping {
 	uintptr_t start;
@@ -31,6 +32,7 @@ static uint64_t calls, fail_first, fail_calls;
 void host_mmio_reset(void)
 {
 	window_count = 0;
+	ports.bytes = 0;
 	mapping_count = 0;
 	arena_used = 0;
 	calls = 0;
@@ -45,6 +47,11 @@ void host_mmio_add(const struct host_window *window)
 		abort();
 	}
 	windows[window_count++] = *window;
+}
+
+void host_mmio_ports(const struct host_window *window)
+{
+	ports = *window;
 }
 
 uint64_t host_mmio_calls(void)
@@ -158,6 +165,28 @@ static bool write_bus(volatile void *p, unsigned size, uint32_t value)
 VERBS(8)
 VERBS(16)
 VERBS(32)
+
+static bool port_answers(uint16_t port, unsigned size)
+{
+	return !call_fails() && port >= ports.base && port + size <= ports.base + ports.bytes;
+}
+
+uint32_t driver_port_in32(uint16_t port)
+{
+	return port_answers(port, 4) ? ports.read(ports.device, port - ports.base, 4) : ~0u;
+}
+
+void driver_port_out16(uint16_t port, uint16_t value)
+{
+	if (port_answers(port, 2))
+		ports.write(ports.device, port - ports.base, 2, value);
+}
+
+void driver_port_out32(uint16_t port, uint32_t value)
+{
+	if (port_answers(port, 4))
+		ports.write(ports.device, port - ports.base, 4, value);
+}
 
 void driver_port_relax(void)
 {

@@ -22,6 +22,9 @@ void host_mmio_reset(void);
 /* Adds a window; addresses outside of all windows read as ones. */
 void host_mmio_add(const struct host_window *window);
 
+/* Makes that window the machine's I/O ports: base is the first one's number. Other ports read as ones. */
+void host_mmio_ports(const struct host_window *window);
+
 /* Port calls since host_mmio_reset. */
 uint64_t host_mmio_calls(void);
 

@@ -98,8 +98,26 @@ TEST(balloon, none_there)
 	CHECK(host_log_has("0 found among 0 PCI functions, none in use: reporting is off"));
 	host_log_clear();
 	drivers_start(rig_mm, NULL, 0);
-	CHECK(host_log_has("no MCFG"));
+	CHECK(host_log_has("no usable MCFG table, and nothing answers at ports 0xcf8"));
 	CHECK(mm_check(rig_mm));
+}
+
+/* Without an MCFG table, and with one that leads nowhere. */
+TEST(balloon, is_found_through_ports)
+{
+	for (unsigned count = 0; count < 2; count++) {
+		struct pci_ecam ecam = virtio_device_ecam();
+
+		rig_device = (struct virtio_device){.police = true, .behind_bridge = true, .by_ports = true};
+		rig_mm = fixture_mm(RIG_FRAMES, MM_FRESH_DIRTY);
+		virtio_device_plug(&rig_device);
+		host_log_clear();
+		drivers_start(rig_mm, &ecam, count);
+		CHECK(host_log_has(count ? "nothing where the MCFG table says, configuration goes through"
+					 : "no usable MCFG table, configuration goes through"));
+		CHECK(host_log_has("balloon: 01:03.0 reports free memory by queue 3"));
+		CHECK_STR(rig_reporter(), "virtio-balloon");
+	}
 }
 
 TEST(balloon, one_is_enough)

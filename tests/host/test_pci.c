@@ -46,6 +46,12 @@ static struct device_function *bridge(uint8_t on, uint8_t device, uint8_t second
 	return f;
 }
 
+static void bar_set(struct device_function *f, unsigned index, uint64_t value, uint64_t bytes, bool wide)
+{
+	memcpy(f->config + 0x10 + 4 * index, &value, wide ? 8 : 4);
+	f->bar_bytes[index] = bytes;
+}
+
 TEST(pci, scan_finds_every_function_once)
 {
 	plug();
@@ -61,6 +67,57 @@ TEST(pci, scan_finds_every_function_once)
 	CHECK_EQ(found[3].device_id, 1);
 	CHECK_EQ(found[4].device_id, 2);
 	CHECK_EQ(found[4].function, 5);
+}
+
+TEST(pci, scan_by_ports_finds_the_same)
+{
+	struct pci_ecam ports = {.base = PCI_BY_PORTS, .bus_last = 255};
+
+	bus = (struct virtio_device){.by_ports = true};
+	virtio_device_plug(&bus);
+	bridge(0, 4, 7);
+	virtio_device_function(&bus, 7, 31, 7, 0x1234, 2);
+	virtio_device_function(&bus, 7, 31, 0, 0x1234, 1)->config[0x0e] = 0x80;
+	found_count = 0;
+	CHECK(pci_has_ports());
+	CHECK_EQ(pci_scan(&ports, collect, NULL), 5);
+	CHECK_EQ(found[4].vendor_id, 0x1234);
+	CHECK_EQ(found[4].device_id, 2);
+	CHECK_EQ(found[4].bus, 7);
+	CHECK_EQ(found[4].function, 7);
+}
+
+TEST(pci, ports_reach_every_byte_and_only_what_is_written)
+{
+	struct pci_ecam ports = {.base = PCI_BY_PORTS, .bus_last = 255};
+	struct device_function *f;
+	struct pci_bar bar;
+
+	bus = (struct virtio_device){.by_ports = true};
+	virtio_device_plug(&bus);
+	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
+	bar_set(f, 2, 0x800000000004ull, 8 * GIB, true);
+	f->config[6] = 0x10; /* status, beside the command: to be written with zeros, so not at all */
+	for (unsigned i = 0x40; i < 0x100; i++)
+		f->config[i] = (uint8_t)(i ^ 0x5a);
+	found_count = 0;
+	pci_scan(&ports, collect, NULL);
+	const struct pci_function *p = &found[found_count - 1];
+	for (unsigned i = 0x40; i < 0x100; i++)
+		CHECK_EQ(pci_read8(p, i), i ^ 0x5a);
+	CHECK_EQ(pci_read16(p, 0x42), (0x43 ^ 0x5a) << 8 | (0x42 ^ 0x5a));
+	pci_command(p, 6, 1);
+	CHECK_EQ(f->config[4], 6);
+	CHECK_EQ(f->config[6], 0x10);
+	CHECK_EQ(pci_bar(p, 2, &bar), 0);
+	CHECK_EQ(bar.base, 0x800000000000ull);
+	CHECK_EQ(bar.bytes, 8 * GIB);
+}
+
+TEST(pci, no_ports)
+{
+	host_mmio_reset();
+	CHECK(!pci_has_ports());
 }
 
 TEST(pci, scan_stops_when_told)
@@ -124,12 +181,6 @@ static struct pci_function *last(void)
 	found_count = 0;
 	pci_scan(&ecam, collect, NULL);
 	return &found[found_count - 1];
-}
-
-static void bar_set(struct device_function *f, unsigned index, uint64_t value, uint64_t bytes, bool wide)
-{
-	memcpy(f->config + 0x10 + 4 * index, &value, wide ? 8 : 4);
-	f->bar_bytes[index] = bytes;
 }
 
 TEST(pci, bars_are_sized_and_put_back)

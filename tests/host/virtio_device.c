@@ -491,6 +491,31 @@ static void ecam_write(void *device, uint64_t at, unsigned size, uint32_t value)
 	}
 }
 
+/* Ports 0xCF8 to 0xCFF. The address is kept as a PIIX or Q35 does: without the reserved bits. */
+static uint64_t ports_target(const struct virtio_device *d, uint64_t at)
+{
+	return ((uint64_t)(d->config_address >> 8 & 0xffff) << 12) + (d->config_address & 0xfc) + (at & 3);
+}
+
+static uint32_t ports_read(void *device, uint64_t at, unsigned size)
+{
+	struct virtio_device *d = device;
+
+	if (at == 0 && size == 4)
+		return d->config_address;
+	return at >= 4 && d->config_address >> 31 ? ecam_read(d, ports_target(d, at), size) : ~0u;
+}
+
+static void ports_write(void *device, uint64_t at, unsigned size, uint32_t value)
+{
+	struct virtio_device *d = device;
+
+	if (at == 0 && size == 4)
+		d->config_address = value & 0x80fffffcu;
+	else if (at >= 4 && d->config_address >> 31)
+		ecam_write(d, ports_target(d, at), size, value);
+}
+
 struct device_function *virtio_device_function(struct virtio_device *d, uint8_t bus, uint8_t device, uint8_t function,
 					       uint16_t vendor_id, uint16_t device_id)
 {
@@ -552,12 +577,16 @@ static void caps(const struct virtio_device *d, struct device_function *f)
 void virtio_device_plug(struct virtio_device *d)
 {
 	struct host_window ecam = {DEVICE_ECAM_BASE, DEVICE_BUSES * MIB, ecam_read, ecam_write, d};
+	struct host_window ports = {0xcf8, 8, ports_read, ports_write, d};
 	struct host_window bar4 = {BAR4_BASE, BAR4_BYTES, bar4_read, bar4_write, d};
 	struct device_function *f;
 	uint8_t bus = 0;
 
 	host_mmio_reset();
-	host_mmio_add(&ecam);
+	if (d->by_ports)
+		host_mmio_ports(&ports);
+	else
+		host_mmio_add(&ecam);
 	host_mmio_add(&bar4);
 	virtio_device_function(d, 0, 0, 0, 0x8086, 0x29c0);
 	if (d->behind_bridge) {

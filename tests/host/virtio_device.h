@@ -83,6 +83,7 @@ struct virtio_device {
 	unsigned queue_size; /* 0: 32 for reporting, 128 for others */
 	uint32_t num_pages;
 	bool behind_bridge; /* on bus 1, behind a bridge that is on bus 0 */
+	bool by_ports;	    /* configuration space through ports 0xCF8/0xCFC, not ECAM */
 	bool wants_stats;   /* uses the statistics buffer each time it is given one */
 	bool holds;	    /* keeps reports until virtio_device_answer */
 	bool police;
@@ -108,6 +109,7 @@ struct virtio_device {
 	unsigned range_count;
 
 	/* Its registers. */
+	uint32_t config_address; /* of the ports */
 	uint8_t status, generation;
 	uint32_t device_feature_select, driver_feature_select;
 	uint16_t queue_select;

@@ -5,6 +5,7 @@
  *                               once; never unmapped.
  *   driver_port_readN, writeN   one access of that width to registers, in program order among each other; a device
  *                               that is gone reads as ones and ignores writes
+ *   driver_port_inN, outN      one access of that width to an I/O port; where there is none it reads as ones
  *   driver_port_frame(pfn)      pointer to the memory of a frame that mm gave out, shared with a device
  *   driver_port_dma(pfn)        the address by which a device knows that frame
  *   driver_port_wmb, rmb, mb    order stores to shared memory, loads from it, stores before later loads; wmb and mb
@@ -21,6 +22,7 @@
  */
 #pragma once
 
+#include "arch/x86_64/asm.h"
 #include "arch/x86_64/paging.h"
 #include "lib/types.h"
 #include "port/mm_port.h"
@@ -55,6 +57,21 @@ static inline void driver_port_write16(volatile void *p, uint16_t value)
 static inline void driver_port_write32(volatile void *p, uint32_t value)
 {
 	*(volatile uint32_t *)p = value;
+}
+
+static inline uint32_t driver_port_in32(uint16_t port)
+{
+	return inl(port);
+}
+
+static inline void driver_port_out16(uint16_t port, uint16_t value)
+{
+	outw(port, value);
+}
+
+static inline void driver_port_out32(uint16_t port, uint32_t value)
+{
+	outl(port, value);
 }
 
 static inline void *driver_port_frame(pfn_t pfn)

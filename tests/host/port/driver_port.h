@@ -18,6 +18,10 @@ void driver_port_write8(volatile void *p, uint8_t value);
 void driver_port_write16(volatile void *p, uint16_t value);
 void driver_port_write32(volatile void *p, uint32_t value);
 
+uint32_t driver_port_in32(uint16_t port);
+void driver_port_out16(uint16_t port, uint16_t value);
+void driver_port_out32(uint16_t port, uint32_t value);
+
 static inline void *driver_port_frame(pfn_t pfn)
 {
 	return mm_port_frame(pfn);

@@ -74,6 +74,7 @@ KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
 BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o
 UNIT_O := $(UNIT_C:%.c=$(OBJ)/unit/%.o)
 BENCH_O := $(BENCH_C:%.c=$(OBJ)/bench/%.o)
+COV_O := $(UNIT_C:%.c=$(OBJ)/cov0/%.o) $(UNIT_C:%.c=$(OBJ)/cov1/%.o)
 
 C_FILES := $(wildcard $(addsuffix /*.[ch],$(shell find arch boot drivers kernel lib mm tests -type d 2>/dev/null)))
 
@@ -103,12 +104,15 @@ HOST_CPP := -I. -Itests/host -DDEBUG=1 -MMD -MP
 # The host's C library has no integer-only output; its own does the same job there.
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -Diprintf=printf -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_CPP)
+# For coverage: branches as they are written, so nothing is optimised or inlined. gcov is gcc's.
+COV_CFLAGS := -std=gnu11 -O0 -g -Dsniprintf=snprintf -Diprintf=printf -Dalways_inline=unused -I. -Itests/host -MMD -MP
+cov_of = $(if $(filter mm/% drivers/%,$(1)),--coverage)
 # For the instruction set that the kernel is built for, so that what is learnt holds there too.
 BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 -MMD -MP
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 
-.PHONY: all deps run debug check test bench format clean help FORCE
+.PHONY: all deps run debug check test bench cov format clean help FORCE
 FORCE:
 
 all: $(O)/kernel.elf $(O)/BOOTX64.EFI $(O)/esp.img
@@ -134,6 +138,9 @@ test: all $(O)/host/unit
 bench: all $(O)/host/bench
 	@scripts/bench
 
+cov: $(OBJ)/cov0/unit $(OBJ)/cov1/unit
+	@scripts/cov $(O)
+
 format:
 	$(Q)clang-format -i $(C_FILES)
 
@@ -154,7 +161,7 @@ $(OBJ)/flags: FORCE
 	$(call remember,$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB))
 
 $(OBJ)/parts: FORCE
-	$(call remember,$(KERNEL_O) $(BOOT_O) $(UNIT_O) $(BENCH_O))
+	$(call remember,$(KERNEL_O) $(BOOT_O) $(UNIT_O) $(BENCH_O) $(COV_O))
 
 $(OBJ)/kernel/%.o: %.c $(OBJ)/flags Makefile | $(NEWLIB)/lib/libc.a
 	$(call say,CC,$<)
@@ -228,6 +235,21 @@ $(O)/host/unit: $(UNIT_O) $(OBJ)/parts
 	@mkdir -p $(@D)
 	$(Q)$(CC) -fsanitize=address,undefined $(UNIT_O) -lcmocka -o $@
 
+# The same tests to see how much of mm/ they run, with and without DEBUG's checks.
+$(OBJ)/cov0/%.o: %.c $(OBJ)/flags Makefile
+	$(call say,COV,$<)
+	@mkdir -p $(@D)
+	$(Q)gcc $(COV_CFLAGS) -DDEBUG=0 $(call cov_of,$<) -c $< -o $@
+
+$(OBJ)/cov1/%.o: %.c $(OBJ)/flags Makefile
+	$(call say,COV,$< (DEBUG))
+	@mkdir -p $(@D)
+	$(Q)gcc $(COV_CFLAGS) -DDEBUG=1 $(call cov_of,$<) -c $< -o $@
+
+$(OBJ)/cov0/unit $(OBJ)/cov1/unit: $(COV_O) $(OBJ)/parts
+	$(call say,LD,$@)
+	$(Q)gcc --coverage $(filter $(@D)/%,$(COV_O)) -lcmocka -o $@
+
 $(OBJ)/bench/%.o: %.c $(OBJ)/flags Makefile
 	$(call say,CC,$< (bench))
 	@mkdir -p $(@D)
@@ -238,6 +260,6 @@ $(O)/host/bench: $(BENCH_O) $(OBJ)/parts
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_O) -o $@
 
--include $(KERNEL_O:.o=.d) $(BOOT_O:.o=.d) $(UNIT_O:.o=.d) $(BENCH_O:.o=.d)
+-include $(KERNEL_O:.o=.d) $(BOOT_O:.o=.d) $(UNIT_O:.o=.d) $(BENCH_O:.o=.d) $(COV_O:.o=.d)
 
 endif

@@ -78,6 +78,27 @@ TEST(mm_cache, a_block_of_2_mib_that_is_kept_is_a_free_block)
 	CHECK_MM(mm);
 }
 
+TEST(mm_cache, the_block_of_2_mib_is_handed_out_again)
+{
+	struct mm *mm;
+	pfn_t pfn;
+
+	fixture_quiet();
+	mm = fixture_mm(2048, MM_FRESH_DIRTY);
+	pfn = mm_alloc(mm, 9, MM_ANY);
+	mm_free(mm, pfn, 9);
+	CHECK_EQ(cached(mm), 512);
+	CHECK(mm_alloc(mm, 9, MM_ZERO_COLD) != pfn); /* not hot: from the buddy */
+	CHECK_EQ(mm_alloc(mm, 9, MM_ANY), pfn);
+	CHECK_EQ(mm_frame_state(mm, pfn), MM_STATE_ALLOCATED);
+	CHECK_EQ(cached(mm), 0);
+	fixture_fill(pfn, 512, 9);
+	mm_free(mm, pfn, 9);
+	CHECK_EQ(mm_alloc(mm, 9, MM_ZERO_HOT), pfn);
+	CHECK(fixture_is(pfn, 512, 0));
+	CHECK_MM(mm);
+}
+
 TEST(mm_cache, a_bulk_call_for_more_than_there_is_disturbs_nothing)
 {
 	struct mm *mm = full_mm();

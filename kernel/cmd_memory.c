@@ -6,6 +6,12 @@
 #include "kernel/memory.h"
 #include "mm/mm.h"
 
+/* How much of the whole, in tenths of a per cent, to the nearest. */
+static uint64_t per_mille(uint64_t part, uint64_t whole)
+{
+	return whole ? (part * 1000 + whole / 2) / whole : 0;
+}
+
 static void print_buddy_json(const struct mm_buddy_row *rows)
 {
 	struct json json = json_begin();
@@ -16,6 +22,9 @@ static void print_buddy_json(const struct mm_buddy_row *rows)
 		json_u64(&json, "free", rows[order].free_blocks);
 		json_u64(&json, "zero", rows[order].zero_blocks);
 		json_u64(&json, "reported", rows[order].reported_blocks);
+		json_u64(&json, "at_least_bytes", rows[order].frames_at_least * FRAME_SIZE);
+		json_fixed(&json, "at_least_pct",
+			   (int64_t)per_mille(rows[order].frames_at_least, rows[0].frames_at_least), 1);
 		json_close(&json);
 	}
 	json_close(&json);
@@ -36,14 +45,18 @@ static int cmd_buddy(int argc, char **argv)
 		print_buddy_json(rows);
 		return 0;
 	}
-	iprintf("order     block       free       zero   reported\n");
-	for (unsigned order = 0; order <= MM_ORDER_MAX; order++)
-		iprintf("%5u  %8s %10lu %10lu %10lu\n", order, cmd_size_text(FRAME_SIZE << order, size),
+	iprintf("order     block       free       zero   reported  free in blocks this large\n");
+	for (unsigned order = 0; order <= MM_ORDER_MAX; order++) {
+		uint64_t share = per_mille(rows[order].frames_at_least, rows[0].frames_at_least);
+		iprintf("%5u  %8s %10lu %10lu %10lu", order, cmd_size_text(FRAME_SIZE << order, size),
 			rows[order].free_blocks, rows[order].zero_blocks, rows[order].reported_blocks);
+		iprintf("  %12s %5lu.%lu%%\n", cmd_size_text(rows[order].frames_at_least * FRAME_SIZE, size),
+			share / 10, share % 10);
+	}
 	return 0;
 }
 
-CMD(buddy, "buddy", "[-j]", "free, zero and reported blocks of each order", cmd_buddy);
+CMD(buddy, "buddy", "[-j]", "free blocks of each order, and the memory in blocks that large", cmd_buddy);
 
 /* MiB with one decimal, and how much that is of the whole in percent with two, both to the nearest. */
 static void print_share(const char *what, uint64_t bytes, uint64_t whole, const char *note)

@@ -9,11 +9,15 @@
 #include "kernel/tty.h"
 #include "lib/table.h"
 
-static uint64_t columns = 80;
+static const char *const off_on[] = {"off", "on", NULL};
+static uint64_t columns = 80, color;
 
 KNOB(console_columns, .name = "console.columns", .unit = "columns",
      .help = "width of the terminal; longer lines are shown through a window", .value = &columns,
      .min = LINE_COLUMNS_MIN, .max = 999);
+
+KNOB(console_color, .name = "console.color", .help = "whether the terminal shows colours", .value = &color,
+     .choices = off_on, .max = 1);
 
 /* Commands print through newlib's buffer, the editor straight to the line: the buffer goes first. */
 static void write_terminal(void *arg, const char *bytes, size_t count)
@@ -50,6 +54,12 @@ void console_show(void)
 {
 	if (waiting)
 		line_show(&line);
+}
+
+void console_color(unsigned sgr)
+{
+	if (color)
+		iprintf("\033[%um", sgr);
 }
 
 bool console_interrupted(const char *cmd)

@@ -1,6 +1,6 @@
 /* The console: a prompt on the terminal, or the host's script.
  *
- * Knob: console.columns, how wide the terminal is.
+ * Knobs: console.columns, how wide the terminal is; console.color, whether it wants colours.
  */
 #pragma once
 
@@ -15,6 +15,10 @@ void console_run(void *unused);
  * Nothing when none is, as at boot or while a command runs. */
 void console_hide(void);
 void console_show(void);
+
+/* What is printed from here on is in that colour, an SGR parameter (ECMA-48, 8.3.117) such as 32; 0: as usual. Nothing
+ * unless console.color is on. */
+void console_color(unsigned sgr);
 
 /* For the console's thread in commands that take long: whether the user wants cmd to end (^C), said so. */
 bool console_interrupted(const char *cmd);

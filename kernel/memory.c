@@ -292,3 +292,29 @@ void memory_totals(struct memory_totals *out)
 	};
 	out->lost = out->ram - out->managed - out->firmware - out->kernel - out->tables - out->metadata;
 }
+
+static bool is_ram(enum memmap_kind kind)
+{
+	return kind != MEMMAP_NONE && kind != MEMMAP_DEVICE;
+}
+
+uint64_t memory_ram_frames(pfn_t first, pfn_t end)
+{
+	uint64_t frames = 0;
+
+	for (size_t i = 0; i < map.count; i++) {
+		const struct memmap_range *range = &map.range[i];
+		pfn_t from = range->start > first ? range->start : first, to = range->end < end ? range->end : end;
+		if (is_ram(range->kind) && from < to)
+			frames += to - from;
+	}
+	return frames;
+}
+
+pfn_t memory_ram_end(void)
+{
+	for (size_t i = map.count; i-- > 0;)
+		if (is_ram(map.range[i].kind) && map.range[i].kind != MEMMAP_FIRMWARE)
+			return map.range[i].end;
+	return 0;
+}

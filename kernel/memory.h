@@ -26,3 +26,8 @@ struct memory_totals {
 	uint64_t lost;	   /* page 0, parts of pages, what lies beyond the allocator's or the CPU's reach */
 };
 void memory_totals(struct memory_totals *out);
+
+/* How many of the frames first <= pfn < end are RAM, whoever has them; and the first frame behind all RAM that isn't
+ * the firmware's. */
+uint64_t memory_ram_frames(pfn_t first, pfn_t end);
+pfn_t memory_ram_end(void);

@@ -1,58 +1,8 @@
-/* Answers to questions about the whole: totals, blocks by order, the state of one frame, and the rows of `stats`. */
+/* Answers to questions about the whole: totals, blocks by order, and the rows of `stats`. */
 #include "lib/table.h"
 #include "mm/buddy.h"
 #include "mm/cache.h"
 #include "mm/timing.h"
-
-const char *mm_state_name(enum mm_state state)
-{
-	static const char *const names[] = {
-		[MM_STATE_UNMANAGED] = "not managed",
-		[MM_STATE_ALLOCATED] = "allocated",
-		[MM_STATE_CACHED] = "free (cached)",
-		[MM_STATE_DIRTY] = "free (dirty)",
-		[MM_STATE_ZERO] = "free (zero)",
-		[MM_STATE_REPORTED] = "free (reported)",
-		[MM_STATE_REPORTED_ZERO] = "free (reported, zero)",
-		[MM_STATE_ISOLATED] = "isolated",
-	};
-
-	return (unsigned)state < ARRAY_LEN(names) ? names[state] : "in no known state";
-}
-
-/* Reads without the lock: a message about a frame must not wait for the one who holds it. */
-enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn)
-{
-	if (!buddy_holds(mm, pfn))
-		return MM_STATE_UNMANAGED;
-
-	const struct area *area = &mm->areas[area_of(mm, pfn)];
-	const struct area_bits *bits = &mm->bits[area_of(mm, pfn)];
-	const unsigned at = pfn % AREA_FRAMES, w = at / 64;
-	const uint64_t mask = BIT(at % 64);
-	const struct word *word = &bits->word[w];
-	switch (area->kind) {
-	case AREA_HOLE:
-		return MM_STATE_UNMANAGED;
-	case AREA_FREE:
-		return (enum mm_state)(MM_STATE_DIRTY + area->pure);
-	case AREA_CACHED:
-		return MM_STATE_CACHED;
-	case AREA_ISOLATED:
-		return MM_STATE_ISOLATED;
-	case AREA_MAPPED:
-		if ((word->free & mask) != 0)
-			return (enum mm_state)(MM_STATE_DIRTY + ((word->zero & mask) != 0 ? 1 : 0) +
-					       ((word->reported & mask) != 0 ? 2 : 0));
-		if ((bits->isolated[w] & mask) != 0)
-			return (word->start & mask) != 0 ? MM_STATE_UNMANAGED : MM_STATE_ISOLATED;
-		if (kept_holds(mm, pfn))
-			return MM_STATE_CACHED;
-		return MM_STATE_ALLOCATED;
-	default:
-		return MM_STATE_ALLOCATED;
-	}
-}
 
 static uint64_t cached_frames(const struct mm *mm)
 {
@@ -159,6 +109,11 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 	for (unsigned i = 0; i < mm->cpu_count; i++) {
 		rows[0].free_blocks += cache_frames(&mm->cpu[i]);
 		rows[MM_ORDER_AREA].free_blocks += mm->cpu[i].hot_area != MM_PFN_NONE ? 1 : 0;
+	}
+	uint64_t frames = 0;
+	for (unsigned order = MM_ORDER_MAX + 1; order-- > 0;) {
+		frames += rows[order].free_blocks << order;
+		rows[order].frames_at_least = frames;
 	}
 }
 

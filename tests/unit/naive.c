@@ -45,6 +45,28 @@ static unsigned largest_block(struct mm *mm, pfn_t pfn, pfn_t end)
 	return order;
 }
 
+/* From a frame ahead of the range to one behind it, and from the middle of it: ends needn't be aligned. */
+void naive_check_count(struct mm *mm, pfn_t base, size_t frames)
+{
+	const struct {
+		pfn_t first, end;
+	} ranges[] = {{base ? base - 1 : 0, base + frames + 1}, {base + frames / 3, base + frames / 3 + frames / 2}};
+	uint64_t got[MM_STATE_COUNT];
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+		uint64_t want[MM_STATE_COUNT] = {0};
+
+		for (pfn_t pfn = ranges[i].first; pfn < ranges[i].end; pfn++)
+			want[mm_frame_state(mm, pfn)]++;
+		mm_count(mm, ranges[i].first, ranges[i].end, got);
+		for (unsigned state = 0; state < MM_STATE_COUNT; state++)
+			if (got[state] != want[state])
+				test_port_fail(__FILE__, __LINE__, "%llu frames are %s, not %llu",
+					       (unsigned long long)got[state], mm_state_name((enum mm_state)state),
+					       (unsigned long long)want[state]);
+	}
+}
+
 void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 {
 	struct mm_buddy_row want[MM_ORDER_MAX + 1] = {{0}}, got[MM_ORDER_MAX + 1];
@@ -52,6 +74,7 @@ void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 	struct mm_totals totals;
 	pfn_t pfn = base;
 
+	naive_check_count(mm, base, frames);
 	mm_drain(mm);
 	while (pfn < base + frames) {
 		unsigned order;
@@ -90,6 +113,10 @@ void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 			test_port_fail(__FILE__, __LINE__, "order %u: %llu reported blocks, not %llu", order,
 				       (unsigned long long)got[order].reported_blocks,
 				       (unsigned long long)want[order].reported_blocks);
+		uint64_t at_least = 0;
+		for (unsigned larger = order; larger <= MM_ORDER_MAX; larger++)
+			at_least += want[larger].free_blocks << larger;
+		CHECK_EQ(got[order].frames_at_least, at_least);
 	}
 	mm_totals(mm, &totals);
 	CHECK_EQ(totals.free, free_frames);

@@ -69,12 +69,18 @@ HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix k
 	sorted.c script_lines.c symbols.c memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
+# Fuzz targets are a file each, linked with the same parts.
+FUZZ_TARGETS := $(patsubst tests/fuzz/target_%.c,%,$(wildcard tests/fuzz/target_*.c))
+FUZZ_C := tests/fuzz/fuzz.c $(addprefix tests/host/,host.c host_mmio.c virtio_device.c balloon_rig.c) \
+	$(addprefix tests/unit/,fixture.c fake_sink.c) kernel/cmdline.c \
+	$(filter-out kernel/symbols.c,$(HOST_PARTS))
 
 KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
 BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o
 UNIT_O := $(UNIT_C:%.c=$(OBJ)/unit/%.o)
 BENCH_O := $(BENCH_C:%.c=$(OBJ)/bench/%.o)
 COV_O := $(UNIT_C:%.c=$(OBJ)/cov0/%.o) $(UNIT_C:%.c=$(OBJ)/cov1/%.o)
+FUZZ_O := $(FUZZ_C:%.c=$(OBJ)/fuzz/%.o)
 
 C_FILES := $(wildcard $(addsuffix /*.[ch],$(shell find arch boot drivers kernel lib mm tests -type d 2>/dev/null)))
 
@@ -109,10 +115,14 @@ COV_CFLAGS := -std=gnu11 -O0 -g -Dsniprintf=snprintf -Diprintf=printf -Dalways_i
 cov_of = $(if $(filter mm/% drivers/%,$(1)),--coverage)
 # For the instruction set that the kernel is built for, so that what is learnt holds there too.
 BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 -MMD -MP
+# Fuzzing is clang's, whatever CC is. As the kernel is built otherwise: DEBUG=0 has paths that unit tests don't take.
+FUZZ_CC := $(if $(is_clang),$(CC),clang)
+FUZZ_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -Diprintf=printf -fno-omit-frame-pointer \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -Itests/host -DDEBUG=0 -MMD -MP
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 
-.PHONY: all deps run debug check test bench cov format clean help FORCE
+.PHONY: all deps run debug check test bench cov fuzz fuzz-corpus fuzz-programs format clean help FORCE
 FORCE:
 
 all: $(O)/kernel.elf $(O)/BOOTX64.EFI $(O)/esp.img
@@ -141,6 +151,12 @@ bench: all $(O)/host/bench
 cov: $(OBJ)/cov0/unit $(OBJ)/cov1/unit
 	@scripts/cov $(O)
 
+fuzz:
+	+@scripts/fuzz $(O)
+
+fuzz-corpus:
+	+@scripts/fuzz $(O) --corpus
+
 format:
 	$(Q)clang-format -i $(C_FILES)
 
@@ -161,7 +177,7 @@ $(OBJ)/flags: FORCE
 	$(call remember,$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB))
 
 $(OBJ)/parts: FORCE
-	$(call remember,$(KERNEL_O) $(BOOT_O) $(UNIT_O) $(BENCH_O) $(COV_O))
+	$(call remember,$(KERNEL_O) $(BOOT_O) $(UNIT_O) $(BENCH_O) $(COV_O) $(FUZZ_O))
 
 $(OBJ)/kernel/%.o: %.c $(OBJ)/flags Makefile | $(NEWLIB)/lib/libc.a
 	$(call say,CC,$<)
@@ -260,6 +276,21 @@ $(O)/host/bench: $(BENCH_O) $(OBJ)/parts
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_O) -o $@
 
+# --- Fuzzing -----------------------------------------------------------------------------------------------------
+
+$(OBJ)/fuzz/%.o: %.c $(OBJ)/flags Makefile
+	$(call say,CC,$< (fuzz))
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(call warnings_of,$<) -c $< -o $@
+
+fuzz-programs: $(FUZZ_TARGETS:%=$(O)/fuzz/%)
+
+$(FUZZ_TARGETS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(OBJ)/fuzz/tests/fuzz/target_%.o $(FUZZ_O) $(OBJ)/parts
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $< $(FUZZ_O) -o $@
+
 -include $(KERNEL_O:.o=.d) $(BOOT_O:.o=.d) $(UNIT_O:.o=.d) $(BENCH_O:.o=.d) $(COV_O:.o=.d)
+-include $(FUZZ_O:.o=.d) $(FUZZ_TARGETS:%=$(OBJ)/fuzz/tests/fuzz/target_%.d)
 
 endif

@@ -318,6 +318,15 @@ static enum line_event finish(struct line *line, enum line_event event, const ch
 	return event;
 }
 
+/* ^C is shown where the cursor stands, but never in the last column. */
+static enum line_event cancel(struct line *line)
+{
+	unsigned column = (unsigned)strlen(line->prompt) + line->cursor - line->window;
+	for (; column + 3 > line->columns; column--)
+		put_text(line, "\b");
+	return finish(line, LINE_CANCELLED, "^C\n");
+}
+
 void line_begin(struct line *line)
 {
 	line->length = 0;
@@ -351,7 +360,7 @@ enum line_event line_feed(struct line *line, unsigned char byte)
 	if (byte == '\r' || byte == '\n')
 		return finish(line, line->too_long ? LINE_TOO_LONG : LINE_FINISHED, "\n");
 	if (byte == CTRL('C'))
-		return finish(line, LINE_CANCELLED, "^C\n");
+		return cancel(line);
 
 	if (byte == ESC) {
 		line->escape = line->escape == LINE_STRING ? LINE_STRING_ESCAPE : LINE_ESCAPE;

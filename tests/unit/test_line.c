@@ -251,6 +251,19 @@ TEST(line, other_characters_become_question_marks)
 	CHECK_STR(edit("a\x80z"), "a?z");
 }
 
+TEST(line, ctrl_c_keeps_to_the_row)
+{
+	char text[COLUMNS];
+	for (unsigned length = 0; length + sizeof(PROMPT) < COLUMNS; length++) {
+		memset(text, 'x', length);
+		text[length] = '\0';
+		begin();
+		feed(text);
+		CHECK_EQ(feed("\003"), LINE_CANCELLED);
+		CHECK_EQ(screen.rows, 1);
+	}
+}
+
 TEST(line, ctrl_c_drops_the_line_even_in_a_sequence)
 {
 	begin();

@@ -1,0 +1,115 @@
+/* What fuzz targets share; see fuzz.h. And the tests' port, for what unit tests lend (fixtures, devices). */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "host.h"
+#include "kernel/log.h"
+#include "lib/table.h"
+#include "mm/mm.h"
+#include "tests/unit/test_port.h"
+
+#define FAIL_MAX  1024u
+#define SAY_MAX	  200u /* longer than any line that a parser has to say */
+#define LOG_MAX	  250u
+#define KNOBS_MAX 64u
+
+unsigned fuzz_said;
+
+static _Noreturn void fail(const char *file, int line, const char *text)
+{
+	fprintf(stderr, "%s:%d: %s\nlog: %s\n", file, line, text, host_log());
+	abort();
+}
+
+void fuzz_fail(const char *file, int line, const char *fmt, ...)
+{
+	char text[FAIL_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	fail(file, line, text);
+}
+
+void test_port_fail(const char *file, int line, const char *fmt, ...)
+{
+	char text[FAIL_MAX];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	fail(file, line, text);
+}
+
+void test_port_pass_ns(uint64_t ns)
+{
+	host_time_advance(ns);
+}
+
+/* As in the unit tests' runner: below the 4 GiB line, aligned for the largest block. */
+pfn_t test_port_frames(unsigned order)
+{
+	(void)order;
+	return (pfn_t)1 << MM_ORDER_MAX;
+}
+
+void test_port_frames_back(pfn_t pfn, unsigned order)
+{
+	(void)pfn;
+	(void)order;
+}
+
+bool fuzz_printable(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+void fuzz_say(const char *fmt, ...)
+{
+	char line[SAY_MAX];
+	va_list args;
+	int length;
+
+	va_start(args, fmt);
+	length = vsnprintf(line, sizeof line, fmt, args);
+	va_end(args);
+	FUZZ_CHECK(length > 0 && (size_t)length < sizeof line);
+	FUZZ_CHECK(fuzz_printable(line));
+	fuzz_said++;
+}
+
+/* The kernel's log. Its lines have room for a refusal of the command line, and 50 more. */
+void log_printf(const char *fmt, ...)
+{
+	char line[LOG_MAX];
+	va_list args;
+	int length;
+
+	va_start(args, fmt);
+	length = vsnprintf(line, sizeof line, fmt, args);
+	va_end(args);
+	FUZZ_CHECK(length > 0 && (size_t)length < sizeof line);
+	FUZZ_CHECK(fuzz_printable(line));
+}
+
+void fuzz_knobs_reset(void)
+{
+	static uint64_t first[KNOBS_MAX];
+	static bool known;
+	unsigned i = 0;
+
+	TABLE_FOR_EACH (knob, struct knob_row, row) {
+		FUZZ_CHECK(i < KNOBS_MAX);
+		if (!known)
+			first[i] = *row->value;
+		*row->value = first[i++];
+	}
+	known = true;
+}

@@ -1,0 +1,74 @@
+/* What fuzz targets share: input taken apart byte by byte, and checks that end the program.
+ *
+ * A target is one file, tests/fuzz/target_NAME.c, with LLVMFuzzerTestOneInput in it: libFuzzer calls that over and over
+ * with bytes of its own invention, in one process. So a target sets up anew what it uses, each time, and depends on
+ * nothing but the input. It is built with ASan and UBSan; a failed check, a failed ASSERT and a panic of the code under
+ * test end the program, and libFuzzer keeps the input. Bytes that are over read as 0.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/types.h"
+
+struct fuzz_input {
+	const uint8_t *at;
+	const uint8_t *end;
+};
+
+static inline struct fuzz_input fuzz_input(const uint8_t *data, size_t bytes)
+{
+	return (struct fuzz_input){data, data + bytes};
+}
+
+static inline size_t fuzz_left(const struct fuzz_input *in)
+{
+	return (size_t)(in->end - in->at);
+}
+
+static inline unsigned fuzz_u8(struct fuzz_input *in)
+{
+	return in->at < in->end ? *in->at++ : 0;
+}
+
+static inline unsigned fuzz_u16(struct fuzz_input *in)
+{
+	unsigned low = fuzz_u8(in);
+
+	return low | fuzz_u8(in) << 8;
+}
+
+static inline uint32_t fuzz_u32(struct fuzz_input *in)
+{
+	uint32_t low = fuzz_u16(in);
+
+	return low | (uint32_t)fuzz_u16(in) << 16;
+}
+
+/* The next byte, below limit (at most 256). */
+static inline unsigned fuzz_below(struct fuzz_input *in, unsigned limit)
+{
+	return fuzz_u8(in) % limit;
+}
+
+/* Prints where and what, and all that was logged, and aborts. */
+_Noreturn void fuzz_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+#define FUZZ_CHECK(cond)                                            \
+	do {                                                        \
+		if (!(cond))                                        \
+			fuzz_fail(__FILE__, __LINE__, "%s", #cond); \
+	} while (0)
+
+/* For parsers that complain to a function: formats the line, which must be short and printable, and counts it. */
+void fuzz_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+extern unsigned fuzz_said;
+
+/* Whether text is printable ASCII. */
+bool fuzz_printable(const char *text);
+
+/* Sets every knob back to what it was when the program began. */
+void fuzz_knobs_reset(void);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);

@@ -1,0 +1,80 @@
+/* ACPI tables: kernel/acpi_tables.c reads the input as physical memory from PADDR_BASE on.
+ *
+ * Every map is a copy of just the bytes asked for, so that ASan sees a read behind them. The first byte says whether
+ * checksums are made right on the way (bit 0), or else nothing would be got past them. Checked: what comes out can be,
+ * and no table counts as sound that doesn't sum to zero.
+ */
+#include <stdlib.h>
+
+#include "kernel/acpi_tables.h"
+#include "lib/bits.h"
+#include "tests/fuzz/fuzz.h"
+
+#define PADDR_BASE 0x1000u
+#define MAPS_MAX   2048u
+
+static const uint8_t *memory;
+static size_t memory_bytes;
+static bool fix_sums;
+static uint8_t *maps[MAPS_MAX];
+static unsigned map_count, sound_most;
+
+static uint8_t sum_of(const uint8_t *p, size_t bytes)
+{
+	uint8_t sum = 0;
+
+	while (bytes--)
+		sum = (uint8_t)(sum + *p++);
+	return sum;
+}
+
+static const uint8_t *map(paddr_t paddr, size_t bytes)
+{
+	uint8_t *copy;
+	uint32_t length;
+
+	if (paddr < PADDR_BASE || paddr - PADDR_BASE > memory_bytes || bytes > memory_bytes - (paddr - PADDR_BASE) ||
+	    map_count == MAPS_MAX)
+		return NULL;
+	copy = malloc(bytes);
+	memcpy(copy, memory + (paddr - PADDR_BASE), bytes);
+	maps[map_count++] = copy;
+	memcpy(&length, copy + 4, 4);
+	if (fix_sums && bytes >= 20 && memcmp(copy, "RSD PTR ", 8) == 0) {
+		copy[8] = (uint8_t)(copy[8] - sum_of(copy, 20));
+		if (bytes == 36)
+			copy[32] = (uint8_t)(copy[32] - sum_of(copy, 36));
+	} else if (length == bytes && bytes > 9) {
+		if (fix_sums)
+			copy[9] = (uint8_t)(copy[9] - sum_of(copy, bytes));
+		sound_most += sum_of(copy, bytes) == 0;
+	}
+	return copy;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	struct acpi_info info;
+	unsigned sound;
+
+	if (bytes == 0)
+		return 0;
+	fix_sums = data[0] & 1;
+	memory = data + 1;
+	memory_bytes = bytes - 1;
+	map_count = 0;
+	sound_most = 0;
+	sound = acpi_parse(data[0] & 2 ? PADDR_BASE + (data[0] >> 2) : PADDR_BASE, map, fuzz_say, &info);
+	FUZZ_CHECK(sound <= sound_most);
+	FUZZ_CHECK(info.cpus >= 1);
+	FUZZ_CHECK(info.ioapic_count <= ACPI_IOAPICS);
+	FUZZ_CHECK(info.have_madt || (info.cpus == 1 && info.ioapic_count == 0));
+	FUZZ_CHECK(is_aligned(info.ecam, MIB));
+	FUZZ_CHECK(info.ecam ? info.bus_first <= info.bus_last : info.bus_first == 0 && info.bus_last == 0);
+	FUZZ_CHECK(info.pm_timer_port <= 0xfffc);
+	FUZZ_CHECK(info.pm_timer_port ? info.pm_timer_bits == 24 || info.pm_timer_bits == 32 : info.pm_timer_bits == 0);
+	FUZZ_CHECK(sound != 0 || (!info.have_madt && !info.ecam && !info.pm_timer_port));
+	while (map_count)
+		free(maps[--map_count]);
+	return 0;
+}

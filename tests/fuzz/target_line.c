@@ -1,0 +1,162 @@
+/* The console's line: kernel/line.c edits it, kernel/cmd.c takes it apart.
+ *
+ * The first byte sets the terminal's width, the second how often somebody else's output comes in between; the rest is
+ * typed. Checked: the editor sends nothing but what line.h says of the terminal, never writes beyond the row, and what
+ * it made is printable; typed again, a line is the same line. Then the line is run: the command `probe` reads options
+ * and numbers as commands do.
+ */
+#include <stdlib.h>
+
+#include "kernel/cmd.h"
+#include "kernel/line.h"
+#include "tests/fuzz/fuzz.h"
+
+#define PROMPT "nought> "
+
+static struct screen {
+	unsigned columns, column;
+	char sequence[16];
+	unsigned sequence_length;
+} screen;
+
+static int probe(int argc, char **argv)
+{
+	static const char *const words[] = {"on", "off", "show", NULL};
+	const char *order = "0";
+	bool json = false;
+	const struct cmd_option options[] = {{'j', NULL, &json, NULL}, {'o', "ORDER", NULL, &order}, {0}};
+	uint64_t value;
+	int count = cmd_args(argc, argv, options, "WHAT and SIZE", 1, 2);
+
+	FUZZ_CHECK(count == CMD_FAILED || (count >= 1 && count <= 2));
+	if (count == CMD_FAILED || cmd_number(argv[0], "ORDER", order, PARSE_NUMBER, 0, 18, &value) != 0)
+		return CMD_FAILED;
+	FUZZ_CHECK(value <= 18);
+	int choice = cmd_choice(argv[0], argv[1], words);
+	FUZZ_CHECK(choice == CMD_FAILED || strcmp(words[choice], argv[1]) == 0);
+	if (choice == CMD_FAILED ||
+	    (count == 2 && cmd_number(argv[0], "SIZE", argv[2], PARSE_SIZE, 1, GIB, &value) != 0))
+		return CMD_FAILED;
+	char text[CMD_SIZE_BYTES];
+	FUZZ_CHECK(fuzz_printable(cmd_size_text(value, text)));
+	return 0;
+}
+
+CMD(probe, "probe", "[-j] [-o ORDER] WHAT [SIZE]", "for this target", probe);
+
+static void sequence_end(void)
+{
+	unsigned n = 0;
+
+	FUZZ_CHECK(screen.sequence[1] == '[');
+	for (const char *at = screen.sequence + 2; *at >= '0' && *at <= '9'; at++)
+		n = n * 10 + (unsigned)(*at - '0');
+	switch (screen.sequence[screen.sequence_length - 1]) {
+	case 'C':
+		screen.column += n ? n : 1;
+		FUZZ_CHECK(screen.column < screen.columns);
+		break;
+	case 'H':
+		screen.column = 0;
+		break;
+	case 'K': /* clears the row's rest */
+	case 'J': /* or the screen */
+	case 'm': /* colours */
+		break;
+	default:
+		fuzz_fail(__FILE__, __LINE__, "the editor sent ESC%s", screen.sequence + 1);
+	}
+}
+
+static void screen_byte(char c)
+{
+	if (screen.sequence_length) {
+		FUZZ_CHECK(screen.sequence_length < sizeof screen.sequence - 1);
+		screen.sequence[screen.sequence_length++] = c;
+		screen.sequence[screen.sequence_length] = '\0';
+		if (screen.sequence_length > 2 && c >= 0x40) {
+			sequence_end();
+			screen.sequence_length = 0;
+		}
+	} else if (c == '\033') {
+		screen.sequence[screen.sequence_length++] = c;
+	} else if (c == '\r' || c == '\n') {
+		screen.column = 0;
+	} else if (c == '\b') {
+		FUZZ_CHECK(screen.column > 0);
+		screen.column--;
+	} else if (c != '\a') {
+		FUZZ_CHECK(c >= ' ' && c <= '~');
+		FUZZ_CHECK(screen.column < screen.columns - 1); /* the last column stays empty */
+		screen.column++;
+	}
+}
+
+static void screen_write(void *arg, const char *bytes, size_t count)
+{
+	FUZZ_CHECK(arg == &screen);
+	for (size_t i = 0; i < count; i++)
+		screen_byte(bytes[i]);
+}
+
+static void begin(struct line *line, unsigned columns)
+{
+	screen = (struct screen){.columns = columns};
+	memset(line, 0, sizeof *line);
+	line->prompt = PROMPT;
+	line->columns = columns;
+	line->write = screen_write;
+	line->arg = &screen;
+	line_begin(line);
+}
+
+/* Text without a key in it goes through unchanged. */
+static void type_again(const char *text, unsigned columns)
+{
+	static struct line line;
+
+	begin(&line, columns);
+	for (const char *at = text; *at; at++)
+		FUZZ_CHECK(line_feed(&line, (unsigned char)*at) == LINE_EDITING);
+	FUZZ_CHECK(line_feed(&line, '\n') == LINE_FINISHED);
+	FUZZ_CHECK(strcmp(line.text, text) == 0);
+}
+
+static void finished(const struct line *line, enum line_event event, unsigned columns)
+{
+	FUZZ_CHECK(screen.column == 0 && screen.sequence_length == 0);
+	FUZZ_CHECK(strlen(line->text) <= LINE_BYTES_MAX);
+	FUZZ_CHECK(fuzz_printable(line->text));
+	if (event != LINE_FINISHED)
+		return;
+	struct screen before = screen;
+	type_again(line->text, columns);
+	screen = before;
+	char *copy = strdup(line->text);
+	int result = cmd_run_line(copy);
+	FUZZ_CHECK(result == 0 || result == CMD_FAILED);
+	free(copy);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
+{
+	struct fuzz_input in = fuzz_input(data, bytes);
+	unsigned columns = LINE_COLUMNS_MIN + fuzz_u8(&in), every = fuzz_u8(&in);
+	static struct line line;
+
+	begin(&line, columns);
+	for (unsigned i = 1; fuzz_left(&in); i++) {
+		enum line_event event = line_feed(&line, (unsigned char)fuzz_u8(&in));
+
+		if (event != LINE_EDITING) {
+			finished(&line, event, columns);
+			line_begin(&line);
+		}
+		if (every && i % every == 0) {
+			line_hide(&line);
+			FUZZ_CHECK(screen.column == 0);
+			line_show(&line);
+		}
+	}
+	return 0;
+}

@@ -157,6 +157,13 @@ fuzz:
 fuzz-corpus:
 	+@scripts/fuzz $(O) --corpus
 
+.PHONY: counts counts-update
+counts: all $(O)/host/bench
+	@scripts/counts
+
+counts-update: all $(O)/host/bench
+	@scripts/counts --update
+
 format:
 	$(Q)clang-format -i $(C_FILES)
 

@@ -25,6 +25,8 @@ TIMEOUT ?=
 V ?=
 O ?= build
 DEBUG ?= 0
+ZERO ?= y
+REPORT ?= y
 ifeq ($(origin CC),default)
 CC = gcc
 endif
@@ -35,6 +37,15 @@ $(error CC is '$(CC)'; it can be gcc or clang)
 endif
 ifeq ($(filter 0 1,$(DEBUG)),)
 $(error DEBUG is '$(DEBUG)'; it can be 0 or 1)
+endif
+ifeq ($(filter y n,$(ZERO)),)
+$(error ZERO is '$(ZERO)'; it can be y or n)
+endif
+ifeq ($(filter y n,$(REPORT)),)
+$(error REPORT is '$(REPORT)'; it can be y or n)
+endif
+ifeq ($(filter y n none,$(BALLOON))$(findstring =,$(BALLOON)),)
+$(error BALLOON is '$(BALLOON)'; it can be y, n, none or options of the device such as free-page-reporting=on)
 endif
 ifneq ($(words $(O)),1)
 $(error O is '$(O)'; it must be one directory, without spaces in its name)
@@ -75,6 +86,23 @@ FUZZ_C := tests/fuzz/fuzz.c $(addprefix tests/host/,host.c host_mmio.c virtio_de
 	$(addprefix tests/unit/,fixture.c fake_sink.c) kernel/cmdline.c \
 	$(filter-out kernel/symbols.c,$(HOST_PARTS))
 
+# A feature that is switched off takes all files with it that include its header.
+switched_off := $(if $(filter n,$(ZERO)),mm/zero.h) $(if $(filter n,$(REPORT)),mm/report.h) \
+	$(if $(filter n,$(BALLOON)),drivers/virtio/balloon.h)
+ifneq ($(strip $(switched_off)),)
+left_out := $(shell scripts/without $(switched_off) -- $(sort $(KERNEL_C) $(UNIT_C) $(BENCH_C) $(FUZZ_C) \
+	$(FUZZ_TARGETS:%=tests/fuzz/target_%.c)))
+ifneq ($(.SHELLSTATUS),0)
+$(error scripts/without failed)
+endif
+KERNEL_C := $(filter-out $(left_out),$(KERNEL_C))
+UNIT_C := $(filter-out $(left_out),$(UNIT_C))
+BENCH_C := $(filter-out $(left_out),$(BENCH_C))
+FUZZ_C := $(filter-out $(left_out),$(FUZZ_C))
+FUZZ_TARGETS := $(filter-out $(left_out:tests/fuzz/target_%.c=%),$(FUZZ_TARGETS))
+endif
+SWITCHES := $(if $(filter n,$(ZERO)),-DMM_ZERO=0)
+
 KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
 BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o
 UNIT_O := $(UNIT_C:%.c=$(OBJ)/unit/%.o)
@@ -95,7 +123,8 @@ cc_include = $(eval cc_include := $$(shell $(CC) -print-file-name=include))$(cc_
 
 KERNEL_ARCH := $(if $(is_clang),--target=x86_64-none-elf) -ffreestanding -fno-pic -fno-pie -mcmodel=kernel \
 	-mno-red-zone -fcf-protection=none -g
-KERNEL_CPP = -nostdinc -isystem $(cc_include) -isystem $(NEWLIB)/include -I. -Iarch/x86_64 -DDEBUG=$(DEBUG) -MMD -MP
+KERNEL_CPP = -nostdinc -isystem $(cc_include) -isystem $(NEWLIB)/include -I. -Iarch/x86_64 -DDEBUG=$(DEBUG) \
+	$(SWITCHES) -MMD -MP
 KERNEL_CFLAGS = -std=gnu11 -O2 $(KERNEL_ARCH) -mgeneral-regs-only -fstack-protector-strong \
 	-mstack-protector-guard=global -fno-strict-aliasing -fno-common -fno-omit-frame-pointer \
 	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections $(KERNEL_CPP) -include kernel/poison.h
@@ -106,19 +135,21 @@ BOOT_CFLAGS := -std=gnu11 -O2 -g -I. -isystem /usr/include/efi -isystem /usr/inc
 	-fno-stack-protector -ffreestanding -mno-red-zone -mno-sse -fno-strict-aliasing -fcf-protection=none \
 	$(if $(is_clang),--target=x86_64-none-elf,-maccumulate-outgoing-args) -DGNU_EFI_USE_MS_ABI -MMD -MP
 
-HOST_CPP := -I. -Itests/host -DDEBUG=1 -MMD -MP
+HOST_CPP := -I. -Itests/host -DDEBUG=1 $(SWITCHES) -MMD -MP
 # The host's C library has no integer-only output; its own does the same job there.
 UNIT_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -Diprintf=printf -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_CPP)
 # For coverage: branches as they are written, so nothing is optimised or inlined. gcov is gcc's.
-COV_CFLAGS := -std=gnu11 -O0 -g -Dsniprintf=snprintf -Diprintf=printf -Dalways_inline=unused -I. -Itests/host -MMD -MP
+COV_CFLAGS := -std=gnu11 -O0 -g -Dsniprintf=snprintf -Diprintf=printf -Dalways_inline=unused -I. -Itests/host \
+	$(SWITCHES) -MMD -MP
 cov_of = $(if $(filter mm/% drivers/%,$(1)),--coverage)
 # For the instruction set that the kernel is built for, so that what is learnt holds there too.
-BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 -MMD -MP
+BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 $(SWITCHES) -MMD -MP
 # Fuzzing is clang's, whatever CC is. As the kernel is built otherwise: DEBUG=0 has paths that unit tests don't take.
 FUZZ_CC := $(if $(is_clang),$(CC),clang)
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -Diprintf=printf -fno-omit-frame-pointer \
-	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -Itests/host -DDEBUG=0 -MMD -MP
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -Itests/host -DDEBUG=0 \
+	$(SWITCHES) -MMD -MP
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 
@@ -181,7 +212,7 @@ $(NEWLIB)/lib/libc.a: scripts/newlib scripts/kcc
 remember = @mkdir -p $(OBJ); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
 
 $(OBJ)/flags: FORCE
-	$(call remember,$(CC) DEBUG=$(DEBUG) NEWLIB=$(NEWLIB))
+	$(call remember,$(CC) DEBUG=$(DEBUG) $(SWITCHES) NEWLIB=$(NEWLIB))
 
 $(OBJ)/parts: FORCE
 	$(call remember,$(KERNEL_O) $(BOOT_O) $(UNIT_O) $(BENCH_O) $(COV_O) $(FUZZ_O))

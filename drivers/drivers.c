@@ -1,14 +1,12 @@
 /* Finds devices and starts their drivers. */
 #include "drivers/drivers.h"
 
-#include "drivers/virtio/balloon.h"
 #include "port/driver_port.h"
 
-static struct balloon the_balloon;
-
 struct search {
+	const struct driver_row *driver;
 	struct mm *mm;
-	unsigned balloons; /* seen */
+	unsigned seen; /* devices of the driver's */
 	bool started;
 };
 
@@ -16,16 +14,16 @@ static bool visit(const struct pci_function *f, void *arg)
 {
 	struct search *search = arg;
 
-	if (!balloon_match(f))
+	if (!search->driver->match(f))
 		return true;
-	search->balloons++;
-	search->started = balloon_start(&the_balloon, search->mm, f) == 0;
+	search->seen++;
+	search->started = search->driver->start(search->mm, f) == 0;
 	return !search->started;
 }
 
-void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count)
+static void look_for(const struct driver_row *driver, struct mm *mm, const struct pci_ecam *ecams, size_t count)
 {
-	struct search search = {.mm = mm};
+	struct search search = {.driver = driver, .mm = mm};
 	unsigned functions = 0;
 
 	for (size_t i = 0; i < count && !search.started; i++)
@@ -41,6 +39,12 @@ void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count)
 			functions = pci_scan(&ports, visit, &search);
 	}
 	if (!search.started)
-		driver_port_log("balloon: %u found among %u PCI functions, none in use: reporting is off",
-				search.balloons, functions);
+		driver_port_log("%s: %u found among %u PCI functions, none in use: %s", driver->name, search.seen,
+				functions, driver->absent);
+}
+
+void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count)
+{
+	TABLE_FOR_EACH (driver, struct driver_row, driver)
+		look_for(driver, mm, ecams, count);
 }

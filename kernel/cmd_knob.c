@@ -41,6 +41,15 @@ static int cmd_knob(int argc, char **argv)
 
 CMD(knob, "knob", "[NAME [VALUE]]", "list the settings, show one, or change it", cmd_knob);
 
+/* Whether this build has the knob of a setting; one of a feature that was left out has not. */
+static bool is_here(const char *setting)
+{
+	char name[80];
+
+	sniprintf(name, sizeof(name), "%.*s", (int)strcspn(setting, "="), setting);
+	return TABLE_FIND(knob, name) != NULL;
+}
+
 /* Settings of a preset are checked all before the first is made: a preset takes effect as a whole or not at all. */
 static int apply(const struct preset_row *preset)
 {
@@ -48,6 +57,8 @@ static int apply(const struct preset_row *preset)
 
 	for (int pass = 0; pass < 2; pass++) {
 		for (const char *const *setting = preset->settings; *setting; setting++) {
+			if (!is_here(*setting))
+				continue;
 			sniprintf(word, sizeof(word), "%s", *setting);
 			if (knob_assign(word, KNOB_RUNNING, pass == 0, err, sizeof(err)) != 0) {
 				iprintf("preset: %s: %s\n", preset->name, err);
@@ -62,7 +73,8 @@ static void print_preset(const struct preset_row *preset)
 {
 	iprintf("%-12s %s:", preset->name, preset->help);
 	for (const char *const *setting = preset->settings; *setting; setting++)
-		iprintf(" %s", *setting);
+		if (is_here(*setting))
+			iprintf(" %s", *setting);
 	iprintf("\n");
 }
 

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "kernel/cmd.h"
+#include "kernel/work.h"
 #include "mm/mm.h"
 #include "mm/report.h"
 
@@ -20,6 +21,38 @@ static void print_status(const struct report_status *s)
 	iprintf("timeouts    %10lu\n", s->timeouts);
 	iprintf("waits       %10lu allocations that waited for an answer\n", s->waits);
 }
+
+static void work_look(struct work *out)
+{
+	struct report_status s;
+	bool done = report_is_done(&mm_system);
+
+	report_status(&mm_system, &s);
+	*out = (struct work){.done = done,
+			     .paused = s.paused,
+			     .short_of_memory = s.short_of_memory,
+			     .left_frames = s.reportable_frames + s.in_flight_frames,
+			     .under_way_frames = s.in_flight_frames,
+			     .by = s.sink};
+}
+
+static void work_now(void)
+{
+	report_now(&mm_system);
+}
+
+static void work_pause(void)
+{
+	report_pause(&mm_system);
+}
+
+static void work_resume(void)
+{
+	report_resume(&mm_system);
+}
+
+WORK(report, .name = "report", .what = "reporting", .look = work_look, .now = work_now, .pause = work_pause,
+     .resume = work_resume);
 
 static int cmd_report(int argc, char **argv)
 {
@@ -40,11 +73,11 @@ static int cmd_report(int argc, char **argv)
 			iprintf("report: there is no reporter, a balloon device with free page reporting is one\n");
 			return CMD_FAILED;
 		}
-		report_now(&mm_system);
+		work_now();
 	} else if (verb == 2) {
-		report_pause(&mm_system);
+		work_pause();
 	} else {
-		report_resume(&mm_system);
+		work_resume();
 	}
 	return 0;
 }

@@ -3,108 +3,96 @@
 
 #include "kernel/cmd.h"
 #include "kernel/console.h"
+#include "kernel/sorted.h"
 #include "kernel/thread.h"
-#include "mm/mm.h"
-#include "mm/report.h"
-#include "mm/zero.h"
+#include "kernel/work.h"
 #include "port/mm_port.h"
 
 #define TIMEOUT_MS_DEFAULT 60000u
 #define TIMEOUT_MS_MAX	   86400000u
 #define LOOK_EVERY_NS	   2000000u /* each look is a wake-up that zeroing makes way for */
 
-/* What is waited for, and why it isn't there yet. */
-struct work {
-	const char *name;
-	const char *cmd;
-	bool done;
-	bool paused; /* and nothing of it is under way any more */
-	bool short_of_memory;
-	uint64_t left_frames;
-};
-
-static struct work zero_work(void)
+static bool is_stopped(const struct work *work)
 {
-	struct zero_status s;
-	bool done = zero_is_done(&mm_system);
-
-	zero_status(&mm_system, &s);
-	return (struct work){.name = "zeroing",
-			     .cmd = "zero",
-			     .done = done,
-			     .paused = s.paused && s.batch_frames == 0,
-			     .short_of_memory = s.short_of_memory,
-			     .left_frames = s.left_frames + s.batch_frames};
+	return work->paused && work->under_way_frames == 0;
 }
 
-static struct work report_work(void)
+static void print_work(const struct work_row *row, const struct work *work)
 {
-	struct report_status s;
-	bool done = report_is_done(&mm_system);
-
-	report_status(&mm_system, &s);
-	return (struct work){.name = "reporting",
-			     .cmd = "report",
-			     .done = done,
-			     .paused = s.paused && s.in_flight_frames == 0,
-			     .short_of_memory = s.short_of_memory,
-			     .left_frames = s.reportable_frames + s.in_flight_frames};
-}
-
-static void print_work(const struct work *work)
-{
-	iprintf("%s %s with %lu frames left", work->name,
-		work->paused		? "is paused"
+	iprintf("%s %s with %lu frames left", row->what,
+		is_stopped(work)	? "is paused"
 		: work->short_of_memory ? "waits for memory to be freed"
 					: "goes on",
 		work->left_frames);
-	if (work->paused)
-		iprintf(" (`%s resume`)", work->cmd);
+	if (is_stopped(work))
+		iprintf(" (`%s resume`)", row->name);
 }
 
-/* One line: what isn't done. */
-static void print_works(const struct work *zero, const struct work *report)
+/* How many rows' work isn't done, and of how many it goes on; of one row, or of all (NULL). With print, says so in one
+ * line. */
+static void look(const struct work_row *only, bool print, unsigned *left, unsigned *moving)
 {
-	if (!zero->done)
-		print_work(zero);
-	if (!zero->done && !report->done)
-		iprintf(", ");
-	if (!report->done)
-		print_work(report);
-	iprintf("\n");
+	*left = *moving = 0;
+	SORTED_FOR_EACH (work, struct work_row, row) {
+		struct work work;
+		if (only && row != only)
+			continue;
+		row->look(&work);
+		if (work.done)
+			continue;
+		if (print && *left)
+			iprintf(", ");
+		if (print)
+			print_work(row, &work);
+		++*left;
+		*moving += !is_stopped(&work);
+	}
+	if (print)
+		iprintf("\n");
+}
+
+#define WHATS_MAX 8u
+
+/* The row that a word names; NULL stands for all, "idle". Returns 0, or CMD_FAILED, said so. */
+static int choose(char **argv, const struct work_row **only)
+{
+	const char *whats[WHATS_MAX + 2] = {NULL};
+	unsigned n = 0;
+
+	SORTED_FOR_EACH (work, struct work_row, row)
+		if (n < WHATS_MAX)
+			whats[n++] = row->name;
+	whats[n] = "idle";
+	if (cmd_choice(argv[0], argv[1], whats) == CMD_FAILED)
+		return CMD_FAILED;
+	*only = TABLE_FIND(work, argv[1]);
+	return 0;
 }
 
 static int cmd_wait(int argc, char **argv)
 {
-	static const char *const whats[] = {"zero", "report", "idle", NULL};
 	uint64_t timeout_ms = TIMEOUT_MS_DEFAULT;
+	const struct work_row *only;
 	int count = cmd_args(argc, argv, NULL, "zero, report or idle, and TIMEOUT_MS", 1, 2);
-	if (count == CMD_FAILED)
-		return CMD_FAILED;
-	int what = cmd_choice(argv[0], argv[1], whats);
-	if (what == CMD_FAILED)
+	if (count == CMD_FAILED || choose(argv, &only) == CMD_FAILED)
 		return CMD_FAILED;
 	if (count == 2 && cmd_number(argv[0], "TIMEOUT_MS", argv[2], PARSE_NUMBER, 0, TIMEOUT_MS_MAX, &timeout_ms) != 0)
 		return CMD_FAILED;
 
 	uint64_t start_ns = mm_port_now_ns();
 	for (;;) {
-		struct work zero = {.done = true}, report = {.done = true};
-		if (what != 1)
-			zero = zero_work();
-		if (what != 0)
-			report = report_work();
-		if (zero.done && report.done)
+		unsigned left, moving;
+		look(only, false, &left, &moving);
+		if (left == 0)
 			return 0;
 		/* Nobody can resume anything while the console waits: what is paused stays so. */
-		bool hopeless = (zero.done || zero.paused) && (report.done || report.paused);
 		bool late = mm_port_now_ns() - start_ns >= timeout_ms * 1000000;
-		if (hopeless)
+		if (moving == 0)
 			iprintf("wait: ");
 		else if (late)
 			iprintf("wait: not done after %lu ms: ", timeout_ms);
-		if (hopeless || late) {
-			print_works(&zero, &report);
+		if (moving == 0 || late) {
+			look(only, true, &left, &moving);
 			return CMD_FAILED;
 		}
 		if (console_interrupted(argv[0]))

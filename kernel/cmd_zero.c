@@ -3,6 +3,7 @@
 
 #include "kernel/cmd.h"
 #include "kernel/json.h"
+#include "kernel/work.h"
 #include "mm/mm.h"
 #include "mm/zero.h"
 
@@ -35,6 +36,37 @@ static void print_status(void)
 		iprintf("  never yet\n");
 }
 
+static void work_look(struct work *out)
+{
+	struct zero_status s;
+	bool done = zero_is_done(&mm_system);
+
+	zero_status(&mm_system, &s);
+	*out = (struct work){.done = done,
+			     .paused = s.paused,
+			     .short_of_memory = s.short_of_memory,
+			     .left_frames = s.left_frames + s.batch_frames,
+			     .under_way_frames = s.batch_frames};
+}
+
+static void work_now(void)
+{
+	zero_now(&mm_system);
+}
+
+static void work_pause(void)
+{
+	zero_pause(&mm_system);
+}
+
+static void work_resume(void)
+{
+	zero_resume(&mm_system);
+}
+
+WORK(zero, .name = "zero", .what = "zeroing", .look = work_look, .now = work_now, .pause = work_pause,
+     .resume = work_resume);
+
 static int cmd_zero(int argc, char **argv)
 {
 	static const char *const verbs[] = {"status", "now", "pause", "resume", NULL};
@@ -46,13 +78,13 @@ static int cmd_zero(int argc, char **argv)
 		print_status();
 		return 0;
 	case 1:
-		zero_now(&mm_system);
+		work_now();
 		return 0;
 	case 2:
-		zero_pause(&mm_system);
+		work_pause();
 		return 0;
 	case 3:
-		zero_resume(&mm_system);
+		work_resume();
 		return 0;
 	default:
 		return CMD_FAILED;

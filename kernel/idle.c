@@ -1,4 +1,4 @@
-/* The idle loop: other threads first, then a batch of zeroing, then sleep.
+/* The idle loop: other threads first, then a little of what may be done meanwhile, then sleep.
  */
 #include "kernel/idle.h"
 
@@ -6,20 +6,21 @@
 #include "arch/x86_64/irq.h"
 #include "kernel/sched.h"
 #include "kernel/thread.h"
-#include "lib/table.h"
 #include "mm/mm.h"
-#include "mm/zero.h"
 #include "port/mm_port.h"
 
-static bool zeroing[MM_CPUS_MAX];
+static const struct idle_row *running[MM_CPUS_MAX];
 
 static uint64_t halted_ns, halts;
 STAT(idle_halted, "idle.halted_ns", "ns", "the CPU was halted, since there was nothing to do", &halted_ns);
 STAT(idle_halts, "idle.halts", "halts", "how often it was", &halts);
 
-bool idle_is_zeroing(void)
+void idle_wake_due(void)
 {
-	return zeroing[mm_port_cpu()];
+	const struct idle_row *row = running[mm_port_cpu()];
+
+	if (row)
+		row->wake_due();
 }
 
 static void halt_until(uint64_t wake_ns)
@@ -39,16 +40,23 @@ static void halt_until(uint64_t wake_ns)
 
 _Noreturn void idle_run(void)
 {
-	bool *mine = &zeroing[mm_port_cpu()];
+	const struct idle_row **mine = &running[mm_port_cpu()];
 
 	for (;;) {
-		uint64_t wake_ns = UINT64_MAX;
+		uint64_t halt_ns = UINT64_MAX;
+		bool again = false;
 
 		thread_yield();
-		*mine = true;
-		enum zero_verdict verdict = zero_idle(&mm_system, &wake_ns);
-		*mine = false;
-		if (verdict != ZERO_AGAIN)
-			halt_until(verdict == ZERO_LATER ? wake_ns : UINT64_MAX);
+		TABLE_FOR_EACH (idle, struct idle_row, row) {
+			uint64_t wake_ns = UINT64_MAX;
+			*mine = row;
+			enum idle_verdict verdict = row->run(&wake_ns);
+			*mine = NULL;
+			again |= verdict == IDLE_AGAIN;
+			if (verdict == IDLE_LATER && wake_ns < halt_ns)
+				halt_ns = wake_ns;
+		}
+		if (!again)
+			halt_until(halt_ns);
 	}
 }

@@ -20,12 +20,12 @@
 #include "kernel/newlib.h"
 #include "kernel/panic.h"
 #include "kernel/sched.h"
+#include "kernel/start.h"
 #include "kernel/thread.h"
 #include "kernel/tty.h"
 #include "kernel/version.h"
 #include "lib/table.h"
 #include "mm/mm.h"
-#include "mm/report.h"
 
 #define CMDLINE_BYTES	4096u
 #define IOAPIC_PC_PADDR 0xfec00000u /* where a PC without a MADT has it */
@@ -41,7 +41,6 @@ static uint64_t irq_off_max_ns(void)
 STAT_GET(irq_off_max, "irq.off_max_ns", "ns", "longest time with interrupts off", irq_off_max_ns);
 
 static char cmdline[CMDLINE_BYTES];
-static struct thread *reporter;
 
 static void say_version(void)
 {
@@ -102,29 +101,6 @@ static void start_interrupts(void)
 	irq_restore(true);
 }
 
-/* Carries free memory's news to the host, as mm/report's policy wants it. */
-static void report_run(void *unused)
-{
-	(void)unused;
-	for (;;)
-		thread_block_until(report_step(&mm_system));
-}
-
-static void wake_reporter(struct mm *mm)
-{
-	(void)mm;
-	thread_wake(reporter);
-}
-
-static struct thread *start_thread(const char *name, void (*run)(void *))
-{
-	struct thread *t = thread_create(name, run, NULL);
-
-	if (!t)
-		panic("boot: no memory for the stack of thread %s", name);
-	return t;
-}
-
 /* The console's thread: devices first, since bringing them up may wait. */
 static void console_thread(void *unused)
 {
@@ -156,8 +132,9 @@ _Noreturn void kernel_main(const struct boot_info *info)
 	newlib_init();
 	start_interrupts();
 
-	reporter = start_thread("report", report_run);
-	report_wake_hook = wake_reporter;
-	start_thread("console", console_thread);
+	TABLE_FOR_EACH (start, struct start_row, row)
+		row->start();
+	if (!thread_create("console", console_thread, NULL))
+		panic("boot: no memory for the stack of thread console");
 	idle_run();
 }

@@ -15,7 +15,6 @@
 #include "lib/assert.h"
 #include "lib/table.h"
 #include "mm/mm.h"
-#include "mm/zero.h"
 #include "port/mm_port.h"
 
 _Static_assert(THREAD_MAX <= STACK_SLOTS && THREAD_STACK_BYTES < STACK_SLOT_BYTES, "each thread has a slot");
@@ -73,8 +72,8 @@ static void make_ready(struct run_queue *q, struct thread *t)
 	bool first = q->first == NULL;
 
 	push_ready(q, t);
-	if (first && idle_is_zeroing())
-		zero_wake_due(&mm_system);
+	if (first)
+		idle_wake_due();
 }
 
 static void arm(struct run_queue *q, uint64_t deadline_ns)

@@ -2,6 +2,7 @@
 #include "mm/marks.h"
 
 #include "lib/table.h"
+#include "mm/zero.h"
 
 /* By default the stock is small, is refilled when it is used up, and only from memory that was dirtied: so an idle
  * guest gives everything else to the host. Who knows that zeroed memory will be wanted raises the marks. */
@@ -28,9 +29,6 @@ KNOB(zero_high, .name = "zero.high_pct", .unit = "% of managed", .max = 100,
 
 PRESET(eager, "eager", "all free memory is kept zero and none is reported", "zero.policy=idle", "zero.low_pct=100",
        "zero.high_pct=100", "zero.delay_ms=0");
-PRESET(default, "default", "what the kernel starts with", "zero.policy=idle", "zero.low_pct=0", "zero.high_pct=1",
-       "zero.batch_frames=64", "zero.delay_ms=10", "report.order=9", "report.delay_ms=200", "report.batch=32",
-       "report.reserve_pct=0", "report.timeout_ms=1000");
 
 uint64_t marks_high(const struct mm *mm)
 {
@@ -40,20 +38,4 @@ uint64_t marks_high(const struct mm *mm)
 uint64_t marks_low(const struct mm *mm)
 {
 	return mm->managed * (low_pct < high_pct ? low_pct : high_pct) / 100;
-}
-
-bool marks_hold(const struct mm *mm)
-{
-	return mm->stock_hold || (mm->zero_engine.now && !mm->zero_engine.paused);
-}
-
-uint64_t marks_goal(const struct mm *mm)
-{
-	return marks_hold(mm) ? mm->managed : marks_high(mm);
-}
-
-void marks_release(struct mm *mm)
-{
-	mm->stock_hold = false;
-	mm->zero_engine.now = false;
 }

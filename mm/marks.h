@@ -1,16 +1,23 @@
 /* How much zeroed memory is meant to be in stock, and who pays for zeroing: what zeroing, reporting and the allocator
  * each want to know without knowing one another.
+ *
+ * Where zeroing isn't built in (zero.c, ledger.c and marks.c left out, MM_ZERO defined as 0) these are constants: no
+ * marks, nothing held, the allocation pays. MM_ZERO is 1 unless the build says otherwise.
  */
 #pragma once
 
 #include "mm/state.h"
-#include "mm/zero.h"
+#include "mm/zero_policy.h"
+
+#ifndef MM_ZERO
+#define MM_ZERO 1
+#endif
 
 extern uint64_t zero_policy_knob; /* enum zero_policy */
 
 static inline bool zero_at_free(void)
 {
-	return zero_policy_knob == ZERO_POLICY_FREE;
+	return MM_ZERO && zero_policy_knob == ZERO_POLICY_FREE;
 }
 
 /* The marks in frames; a low mark above the high one counts as the high one. */
@@ -19,10 +26,20 @@ uint64_t marks_high(const struct mm *mm);
 
 /* All that is zero stays in stock: `zero now` was asked for, and nothing else since. While it is under way that holds
  * in any case, for what was reported meanwhile would be zeroed again, without an end. */
-bool marks_hold(const struct mm *mm);
+static inline bool marks_hold(const struct mm *mm)
+{
+	return mm->stock_hold || (mm->zero_engine.now && !mm->zero_engine.paused);
+}
 
 /* So many frames, zero or still dirty, are kept from reporting for the stock. */
-uint64_t marks_goal(const struct mm *mm);
+static inline uint64_t marks_goal(const struct mm *mm)
+{
+	return !MM_ZERO ? 0 : marks_hold(mm) ? mm->managed : marks_high(mm);
+}
 
 /* Ends `zero now`, and what it zeroed isn't kept any more: the host shall have it. */
-void marks_release(struct mm *mm);
+static inline void marks_release(struct mm *mm)
+{
+	mm->stock_hold = false;
+	mm->zero_engine.now = false;
+}

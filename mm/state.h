@@ -18,7 +18,6 @@
 
 #include "lib/types.h"
 #include "mm/mm.h"
-#include "mm/report.h"
 #include "port/mm_port.h"
 
 enum mm_class {
@@ -182,6 +181,8 @@ struct zero_engine {
 };
 
 #define REPORT_SLOTS 4u
+
+struct report_sink;
 
 /* The reporting processor's state; report.c has the story. */
 struct report_engine {

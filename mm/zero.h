@@ -6,15 +6,9 @@
 #pragma once
 
 #include "lib/types.h"
+#include "mm/zero_policy.h"
 
 struct mm;
-
-/* Who pays for zeroing. Changeable while running; what is in stock stays in stock. */
-enum zero_policy {
-	ZERO_POLICY_IDLE,  /* the idle loop, ahead of the request */
-	ZERO_POLICY_ALLOC, /* the request itself: the baseline */
-	ZERO_POLICY_FREE,  /* whoever frees */
-};
 
 /* What an idle CPU should do next. */
 enum zero_verdict {

@@ -241,7 +241,7 @@ stats -j
 """, {"MEM": "256M", "CMDLINE": "zero.low_pct=0 zero.high_pct=2", "TIMEOUT": 60},
         expect=(r"^wait: zeroing is paused with \d+ frames left \(`zero resume`\)$",
                 r"^wait: reporting is paused with \d+ frames left \(`report resume`\)$",
-                r"^wait: zeroing is paused .*, reporting is paused "),
+                r"^wait: reporting is paused .*, zeroing is paused "),
         reject=("goes on",), stats={"report.errors": exactly(0)}),
     Row("wait-without-a-reporter", "report pause\nalloc -o 9 -n 16\nfill 1 1\nfree 1\nwait report 0\n",
         {"MEM": "256M", "BALLOON": "none"}),

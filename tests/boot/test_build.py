@@ -44,6 +44,25 @@ def test_a_table_of_names_that_is_out_of_date_is_found(tmp_path):
     assert (status, "not that of the first link" in errors) == (1, True)
 
 
+@pytest.mark.parametrize("variable, allowed", [
+    ("ZERO=yes", "ZERO is 'yes'; it can be y or n"), ("REPORT=", "REPORT is ''; it can be y or n"),
+    ("BALLOON=off", "BALLOON is 'off'; it can be y, n, none or options of the device"), ("DEBUG=2", "it can be 0 or 1"),
+])
+def test_a_variable_that_cant_be_is_refused(variable, allowed):
+    done = subprocess.run(["make", "-n", variable, "help"], cwd=machine.ROOT, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert allowed in done.stderr
+
+
+def test_files_that_need_a_feature_are_left_out_with_it():
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts/without"), "mm/report.h", "--", "mm/alloc.c",
+                           "mm/report.c", "mm/zero.c", "drivers/virtio/balloon.c", "drivers/pci.c"],
+                          cwd=machine.ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["mm/report.c", "drivers/virtio/balloon.c"]
+    assert script("without", "mm/nothing.h", "--", "mm/alloc.c") == (1, "without: there is no mm/nothing.h\n")
+
+
 def test_a_long_line_is_found(tmp_path):
     (tmp_path / "long").write_text("\t" + "x" * 112 + "\n\t" + "x" * 113 + "\n", encoding="ascii")
     status, errors = script("check-columns", str(tmp_path / "long"))

@@ -2,7 +2,6 @@
  * memory. */
 #include "host.h"
 #include "mm/state.h"
-#include "mm/zero.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
 

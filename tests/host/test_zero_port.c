@@ -5,6 +5,7 @@
 #include "mm/state.h"
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/fixture_zero.h"
 
 TEST(zero_port, every_frame_is_zeroed_once_cold_and_outside_the_lock)
 {

@@ -4,11 +4,10 @@
 
 #include "host.h"
 #include "idle.h"
-#include "mm/report.h"
 #include "mm/state.h"
 #include "mm/zero.h"
-#include "tests/unit/fake_sink.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/fixture_zero.h"
 
 TEST(zero_taken, a_batch_that_made_way_can_be_taken)
 {
@@ -363,45 +362,6 @@ TEST(zero_taken, a_parked_batch_comes_back_when_the_policy_changes)
 	CHECK_MM(mm);
 }
 
-/* While an allocation waits for the host the idle loop runs, and begins a batch of what came back. */
-static void idle_meanwhile(const char *what, pfn_t pfn, size_t frames)
-{
-	uint64_t wake;
-
-	(void)pfn;
-	(void)frames;
-	if (strcmp(what, "relax") != 0 || other.done || other.mm->isolated != 0)
-		return;
-	other.done = true;
-	(void)zero_idle(other.mm, &wake);
-	CHECK(other.mm->isolated != 0);
-}
-
-TEST(zero_taken, a_batch_begun_while_a_request_waits_is_taken_back_too)
-{
-	struct mm *mm = idle_mm(16);
-	struct fake_sink *fake;
-
-	fixture_knob("zero.high_pct", 0);
-	fixture_knob("report.order", 9);
-	fake = fake_sink(IDLE_FRAMES, 8, 1);
-	fake->order = 9;
-	CHECK_EQ(report_register(mm, &fake->sink), 0);
-	(void)report_step(mm);
-	CHECK_EQ(mm->isolated, IDLE_FRAMES);
-	fixture_knob("zero.high_pct", 100);
-	host_should_yield = idle_always_due;
-	other.mm = mm;
-	other.done = false;
-	host_hook = idle_meanwhile;
-	CHECK_EQ(mm_alloc(mm, 10, MM_ANY), fixture_base());
-	CHECK(other.done);
-	host_hook = NULL;
-	fake_used(fake, fixture_base(), IDLE_FRAMES);
-	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
-	CHECK_MM(mm);
-}
-
 static pfn_t second_got;
 
 /* On the other CPU, while its request waits for the batch, another thread allocates, and fills that CPU's cache. */
@@ -436,27 +396,4 @@ TEST(zero_taken, a_cache_filled_while_a_request_waits_is_kept)
 	CHECK(second_got != MM_PFN_NONE);
 	CHECK(other.got != second_got);
 	CHECK_MM(mm);
-}
-
-/* What a parked batch holds is free: it keeps no area from being reported. */
-TEST(zero_taken, report_now_includes_a_parked_batch)
-{
-	struct mm *mm = fake_mm(9, 8);
-	struct fake_sink *fake;
-	uint64_t wake;
-
-	fixture_knob("report.reserve_pct", 100);
-	fake = fake_registered(mm, 9, 8, 1);
-	fixture_knob_word("zero.policy", "idle");
-	fixture_knob("zero.high_pct", 100);
-	host_should_yield = idle_always_due;
-	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
-	host_should_yield = NULL;
-	CHECK(fake_isolated(mm) > 0);
-	fixture_knob_word("zero.policy", "alloc");
-	report_now(mm);
-	CHECK_EQ(zero_idle(mm, &wake), ZERO_NOTHING);
-	CHECK(fake_run(mm));
-	CHECK_EQ(fake_reported(mm), FAKE_FRAMES);
-	fake_unregister(mm, fake);
 }

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mm/buddy.h"
 #include "mm/state.h"
-#include "mm/zero.h"
+#include "mm/timing.h"
 
 #define ALLOCATIONS_MAX 32
 #define KNOBS_MAX	16
@@ -114,18 +115,28 @@ pfn_t fixture_base(void)
 	return fixture.base;
 }
 
+/* NULL: there is none of that name. */
 static const struct knob_row *find_knob(const char *name)
 {
 	TABLE_FOR_EACH (knob, struct knob_row, row) {
 		if (strcmp(row->name, name) == 0)
 			return row;
 	}
-	test_port_fail(__FILE__, __LINE__, "there is no knob %s", name);
+	return NULL;
+}
+
+static const struct knob_row *must_find_knob(const char *name)
+{
+	const struct knob_row *row = find_knob(name);
+
+	if (!row)
+		test_port_fail(__FILE__, __LINE__, "there is no knob %s", name);
+	return row;
 }
 
 void fixture_knob(const char *name, uint64_t value)
 {
-	const struct knob_row *row = find_knob(name);
+	const struct knob_row *row = must_find_knob(name);
 	unsigned i = 0;
 
 	while (i < fixture.knob_count && fixture.knobs[i].row != row)
@@ -143,7 +154,7 @@ void fixture_knob(const char *name, uint64_t value)
 
 void fixture_knob_word(const char *name, const char *word)
 {
-	const struct knob_row *row = find_knob(name);
+	const struct knob_row *row = must_find_knob(name);
 	uint64_t i = 0;
 
 	CHECK(row->choices);
@@ -162,14 +173,27 @@ uint64_t fixture_alloc_failed(struct mm *mm)
 	return n;
 }
 
+uint64_t fixture_wasted(struct mm *mm)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < mm->cpu_count; i++)
+		n += mm->cpu[i].wasted_frames;
+	return n;
+}
+
 void fixture_quiet(void)
 {
-	fixture_knob_word("zero.policy", "alloc");
-	fixture_knob("zero.low_pct", 0);
-	fixture_knob("zero.high_pct", 0);
-	fixture_knob("zero.delay_ms", 0);
-	fixture_knob("report.delay_ms", 0);
-	fixture_knob("report.reserve_pct", 0);
+	if (find_knob("zero.policy")) {
+		fixture_knob_word("zero.policy", "alloc");
+		fixture_knob("zero.low_pct", 0);
+		fixture_knob("zero.high_pct", 0);
+		fixture_knob("zero.delay_ms", 0);
+	}
+	if (find_knob("report.order")) {
+		fixture_knob("report.delay_ms", 0);
+		fixture_knob("report.reserve_pct", 0);
+	}
 }
 
 void fixture_fill(pfn_t pfn, size_t frames, unsigned char byte)
@@ -194,32 +218,24 @@ size_t fixture_count(struct mm *mm, pfn_t pfn, size_t frames, enum mm_state stat
 	return n;
 }
 
-uint64_t fixture_idle(struct mm *mm)
-{
-	struct zero_ledger before, after;
-
-	zero_ledger(mm, &before);
-	for (uint64_t calls = 0;; calls++) {
-		uint64_t wake_ns = 0;
-		enum zero_verdict verdict = zero_idle(mm, &wake_ns);
-
-		if (verdict == ZERO_NOTHING)
-			break;
-		if (verdict == ZERO_LATER)
-			test_port_pass_ns(wake_ns > mm_port_now_ns() ? wake_ns - mm_port_now_ns() : 0);
-		CHECK(calls < 10000000);
-	}
-	zero_ledger(mm, &after);
-	return after.idle_frames - before.idle_frames;
-}
-
 void fixture_zero_all(struct mm *mm)
 {
 	struct mm_totals totals;
 
 	mm_drain(mm);
-	zero_now(mm);
-	fixture_idle(mm);
+	for (uint32_t a = 0; a < mm->area_count; a++) {
+		for (pfn_t pfn = area_pfn(mm, a); pfn < area_pfn(mm, a) + AREA_FRAMES; pfn++) {
+			enum mm_state state = mm_frame_state(mm, pfn);
+
+			if (state != MM_STATE_DIRTY && state != MM_STATE_REPORTED && state != MM_STATE_REPORTED_ZERO)
+				continue;
+			mm_lock(mm);
+			buddy_take_exact(mm, pfn, 1);
+			fixture_fill(pfn, 1, 0);
+			buddy_give(mm, pfn, 0, CLASS_ZERO);
+			mm_unlock(mm);
+		}
+	}
 	mm_totals(mm, &totals);
 	CHECK_EQ(totals.zero, totals.free);
 }

@@ -11,8 +11,6 @@
 #include "port/mm_port.h"
 #include "tests/unit/test.h"
 
-struct zero_ledger;
-
 /* What the fixture's memory is full of before mm_init, and what fixture_dirty leaves where the allocator doesn't
  * fill. */
 #define FIXTURE_JUNK 0xb6
@@ -44,7 +42,11 @@ void fixture_knob_word(const char *name, const char *word);
 /* How many allocations failed since mm_init; mm.alloc_failed is that of mm_system. */
 uint64_t fixture_alloc_failed(struct mm *mm);
 
-/* Knobs for a test that wants nothing to happen by itself: policy alloc, marks 0, no delays, no reserve. */
+/* How many frames were zeroed in vain since then. */
+uint64_t fixture_wasted(struct mm *mm);
+
+/* Knobs for a test that wants nothing to happen by itself: policy alloc, marks 0, no delays, no reserve; those of the
+ * features that are built in. */
 void fixture_quiet(void);
 
 /* Writes byte all over the frames; whether every byte of them is byte. */
@@ -54,13 +56,10 @@ bool fixture_is(pfn_t pfn, size_t frames, unsigned char byte);
 /* How many of the frames are in that state. */
 size_t fixture_count(struct mm *mm, pfn_t pfn, size_t frames, enum mm_state state);
 
-/* Makes every free frame ZERO, reported ones too; then makes the given ones dirty again by taking and freeing them. */
+/* Makes every free frame of the fixture's ZERO, reported ones too, as an undone allocation does; then makes the given
+ * ones dirty again by taking and freeing them. */
 void fixture_zero_all(struct mm *mm);
 void fixture_dirty(struct mm *mm, pfn_t pfn, size_t frames);
-
-/* Calls zero_idle until it says that there is nothing to do, letting time pass where it asks for that. Returns how many
- * frames were zeroed by it. */
-uint64_t fixture_idle(struct mm *mm);
 
 /* A number as text, 0x ahead of base 16; text has room for 24. Returns text. */
 const char *fixture_number(char *text, uint64_t value, unsigned base);

@@ -108,6 +108,17 @@ TEST(knob, assignments_reach_the_row)
 	CHECK_STR(policy->choices[*policy->value], "alloc");
 }
 
+/* A feature that isn't built in has no knob at all; its settings in a preset are passed over then. */
+static bool feature_is_here(const char *setting)
+{
+	size_t n = strcspn(setting, ".") + 1;
+
+	TABLE_FOR_EACH (knob, struct knob_row, row)
+		if (strncmp(row->name, setting, n) == 0)
+			return true;
+	return false;
+}
+
 TEST(knob, every_row_and_preset_is_sound)
 {
 	char text[KNOB_ERROR_BYTES];
@@ -125,6 +136,8 @@ TEST(knob, every_row_and_preset_is_sound)
 	SORTED_FOR_EACH (preset, struct preset_row, preset) {
 		for (const char *const *setting = preset->settings; *setting; setting++) {
 			char word[80];
+			if (!feature_is_here(*setting))
+				continue;
 			CHECK(strlen(*setting) < sizeof(word));
 			strcpy(word, *setting);
 			CHECK_EQ(knob_assign(word, KNOB_RUNNING, true, err, sizeof(err)), 0);

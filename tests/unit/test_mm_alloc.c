@@ -1,5 +1,4 @@
 /* Allocation and freeing: alignment, exhaustion, merging, packing. */
-#include "mm/zero.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/naive.h"
 
@@ -255,28 +254,6 @@ TEST(mm_alloc, the_last_pair_of_an_area_is_broken)
 	CHECK_MM(mm);
 	CHECK(mm_alloc(mm, 1, MM_ANY) >= fixture_base() + 1024);
 	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), pair + 1);
-	CHECK_MM(mm);
-}
-
-/* One is zero and one dirty, and what was freed last isn't known to the indexes yet. */
-TEST(mm_alloc, a_hole_of_the_wanted_state_is_filled)
-{
-	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
-	const pfn_t zero = fixture_base() + 9, dirty = fixture_base() + 512 + 7;
-
-	mm_cache_enable(mm, false);
-	CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
-	fixture_knob_word("zero.policy", "free");
-	mm_free(mm, zero, 0);
-	fixture_knob_word("zero.policy", "idle");
-	mm_free(mm, dirty, 0);
-	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD), zero);
-	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD), dirty);
-	mm_free(mm, dirty, 0);
-	fixture_knob_word("zero.policy", "free");
-	mm_free(mm, zero, 0);
-	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), dirty);
-	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), zero);
 	CHECK_MM(mm);
 }
 

@@ -3,6 +3,7 @@
 
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/fixture_zero.h"
 #include "tests/unit/naive.h"
 
 #define FRAMES 2048u

@@ -1,6 +1,5 @@
 /* Reporting: what happens to memory while it is with the host, and when the host doesn't play along. */
 #include "mm/report.h"
-#include "mm/zero.h"
 #include "tests/unit/fake_sink.h"
 #include "tests/unit/fixture.h"
 
@@ -142,7 +141,6 @@ TEST(mm_in_flight, a_silent_device_is_reset_and_the_blocks_come_back_dirty)
 	struct mm *mm = fake_mm(9, 8);
 	struct fake_sink *fake;
 	struct report_status status;
-	struct zero_ledger ledger;
 	struct mm_totals totals;
 
 	fixture_zero_all(mm);
@@ -165,8 +163,7 @@ TEST(mm_in_flight, a_silent_device_is_reset_and_the_blocks_come_back_dirty)
 	CHECK(fixture_count(mm, fixture_base(), FRAMES, MM_STATE_DIRTY) > 0);
 	report_status(mm, &status);
 	CHECK_EQ(status.timeouts, 1);
-	zero_ledger(mm, &ledger);
-	CHECK_EQ(ledger.wasted_frames, fixture_count(mm, fixture_base(), FRAMES, MM_STATE_DIRTY));
+	CHECK_EQ(fixture_wasted(mm), fixture_count(mm, fixture_base(), FRAMES, MM_STATE_DIRTY));
 	CHECK_MM(mm);
 	(void)report_unregister(mm, &fake->sink);
 	CHECK_MM(mm);
@@ -401,4 +398,30 @@ TEST(mm_in_flight, what_was_answered_can_not_be_refused)
 	CHECK_EQ(status.errors, 0);
 	CHECK_EQ(fake_reported(mm), 512);
 	fake_unregister(mm, fake);
+}
+
+/* What is with the host is nobody's to free, though its frames are neither free nor the first of a block. */
+static void freed_beside_a_report(unsigned order)
+{
+	struct mm *mm;
+	struct fake_sink *fake;
+
+	fixture_end();
+	fixture_quiet();
+	fixture_knob("report.order", 0);
+	fixture_knob("report.batch", 512);
+	mm = fixture_mm(512, MM_FRESH_DIRTY);
+	fake = fake_sink(512, 32, 1);
+	fake->answer = FAKE_SILENT;
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 1), 0);
+	(void)report_step(mm);
+	CHECK_EQ(fake_isolated(mm), 511);
+	CHECK_PANIC(mm_free(mm, fixture_base(), order), mm_state_name(MM_STATE_ALLOCATED));
+}
+
+TEST(mm_in_flight, a_frame_freed_with_neighbours_that_are_being_reported)
+{
+	for (unsigned order = 1; order <= 8; order++)
+		freed_beside_a_report(order);
 }

@@ -1,6 +1,4 @@
 /* Callers' mistakes: each ends in a panic that names pfn, order, state and caller. */
-#include "mm/report.h"
-#include "tests/unit/fake_sink.h"
 #include "tests/unit/fixture.h"
 
 /* Frees what mustn't be, and checks that the message tells everything. A panic leaves the allocator as it was when it
@@ -139,30 +137,6 @@ TEST(mm_misuse, two_neighbours_freed_as_one)
 
 	CHECK_EQ(mm_take_range(mm, fixture_base(), 2), 0);
 	check_free(mm, fixture_base(), 1, MM_STATE_ALLOCATED);
-}
-
-/* What is with the host is nobody's to free, though its frames are neither free nor the first of a block. */
-TEST(mm_misuse, a_frame_freed_with_neighbours_that_are_being_reported)
-{
-	for (unsigned order = 1; order <= 8; order++) {
-		struct mm *mm;
-		struct fake_sink *fake;
-		struct mm_totals totals;
-
-		fixture_end();
-		fixture_quiet();
-		fixture_knob("report.order", 0);
-		mm = fixture_mm(512, MM_FRESH_DIRTY);
-		fake = fake_sink(512, 32, 1);
-		fake->answer = FAKE_SILENT;
-		CHECK_EQ(report_register(mm, &fake->sink), 0);
-		CHECK_EQ(mm_take_range(mm, fixture_base(), 1), 0);
-		fixture_knob("report.batch", 512);
-		(void)report_step(mm);
-		mm_totals(mm, &totals);
-		CHECK_EQ(totals.isolated, 511);
-		check_free(mm, fixture_base(), order, MM_STATE_ALLOCATED);
-	}
 }
 
 TEST(mm_misuse, split_of_what_is_not_allocated)

@@ -4,6 +4,7 @@
 #include "mm/zero.h"
 #include "tests/unit/fake_sink.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/fixture_zero.h"
 
 #define FRAMES 8192u
 

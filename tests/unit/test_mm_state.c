@@ -3,6 +3,7 @@
 #include "mm/buddy.h"
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/fixture_zero.h"
 #include "tests/unit/naive.h"
 
 /* One area in which every frame but the last is free: REPORTED [0, 128), ZERO [128, 384), DIRTY [384, 511). Nothing
@@ -335,4 +336,26 @@ TEST(mm_state, frames_beyond_the_ranges_are_unmanaged)
 	CHECK_EQ(mm_frame_state(mm, fixture_base() + 512), MM_STATE_UNMANAGED);
 	CHECK_EQ(mm_frame_state(mm, MM_PFN_LIMIT), MM_STATE_UNMANAGED);
 	CHECK_EQ(mm_frame_state(mm, MM_PFN_NONE), MM_STATE_UNMANAGED);
+}
+
+/* One is zero and one dirty, and what was freed last isn't known to the indexes yet. */
+TEST(mm_state, a_hole_of_the_wanted_state_is_filled)
+{
+	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
+	const pfn_t zero = fixture_base() + 9, dirty = fixture_base() + 512 + 7;
+
+	mm_cache_enable(mm, false);
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
+	fixture_knob_word("zero.policy", "free");
+	mm_free(mm, zero, 0);
+	fixture_knob_word("zero.policy", "idle");
+	mm_free(mm, dirty, 0);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD), zero);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD), dirty);
+	mm_free(mm, dirty, 0);
+	fixture_knob_word("zero.policy", "free");
+	mm_free(mm, zero, 0);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), dirty);
+	CHECK_EQ(mm_alloc(mm, 0, MM_ANY), zero);
+	CHECK_MM(mm);
 }

@@ -2,6 +2,7 @@
 #include "mm/marks.h"
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/fixture_zero.h"
 #include "tests/unit/naive.h"
 
 #define FRAMES 2000u /* 1% is 20 frames */

@@ -59,17 +59,20 @@ static inline uint64_t *list_at(const struct list *l, uint64_t i)
 
 /* ---- still.c: the machine held still */
 
-/* Stops zeroing and reporting in the background, until still_end puts back what was before, knobs too. */
+/* Stops all background work, until still_end puts back what was before, knobs too. Knobs and work that aren't built in
+ * are passed over. */
 struct still {
 	char knob[4][24];
-	bool zero_paused;
-	bool report_paused;
+	unsigned paused; /* a bit for each row of the table `work` */
 };
 void still_begin(struct still *s);
 void still_end(const struct still *s);
 
 /* The marks that were set when it began. */
 void still_marks(const struct still *s);
+
+/* Whether zeroing is built in: without it nothing can be on. */
+bool still_has_zeroing(void);
 
 void still_knob(const char *name, uint64_t value);
 void still_policy(const char *policy);

@@ -8,8 +8,9 @@
 #include "kernel/fw_cfg.h"
 #include "kernel/json.h"
 #include "kernel/parse.h"
+#include "kernel/sorted.h"
 #include "kernel/version.h"
-#include "mm/report.h"
+#include "kernel/work.h"
 
 #define TEXT_BYTES 96
 
@@ -56,13 +57,15 @@ void bench_head(const char *bench, bool json)
 {
 	char cpu[TEXT_BYTES], hyper[TEXT_BYTES], host[TEXT_BYTES];
 	struct mm_totals t;
-	struct report_status r;
+	struct work work = {0};
+	const struct work_row *report = TABLE_FIND(work, "report");
 	cpu_model(cpu);
 	hypervisor(hyper);
 	host_says(host);
 	mm_totals(&mm_system, &t);
-	report_status(&mm_system, &r);
-	const char *sink = r.sink ? r.sink : "none";
+	if (report)
+		report->look(&work);
+	const char *sink = work.by ? work.by : "none";
 	unsigned long mib = (unsigned long)(t.managed >> 8);
 	if (json) {
 		struct json j = json_begin();

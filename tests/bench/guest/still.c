@@ -10,10 +10,10 @@
 #include "arch/x86_64/clock.h"
 #include "kernel/console.h"
 #include "kernel/knob.h"
+#include "kernel/sorted.h"
 #include "kernel/thread.h"
+#include "kernel/work.h"
 #include "lib/assert.h"
-#include "mm/report.h"
-#include "mm/zero.h"
 
 #define MS	   1000000ull
 #define TIMEOUT_NS (120000 * MS)
@@ -23,7 +23,8 @@ static const char *const knobs[] = {"zero.policy", "zero.low_pct", "zero.high_pc
 static void knob_text(const char *name, const char *text)
 {
 	char err[KNOB_ERROR_BYTES];
-	ASSERT(knob_set(name, text, err, sizeof(err)) == 0);
+	if (TABLE_FIND(knob, name))
+		ASSERT(knob_set(name, text, err, sizeof(err)) == 0);
 }
 
 void still_knob(const char *name, uint64_t value)
@@ -38,34 +39,51 @@ void still_policy(const char *policy)
 	knob_text("zero.policy", policy);
 }
 
+/* Zeroing, reporting: NULL when it isn't built in. */
+static const struct work_row *work_of(const char *name)
+{
+	return TABLE_FIND(work, name);
+}
+
+static void pause(const struct work_row *row, bool on)
+{
+	if (row && on)
+		row->pause();
+	else if (row)
+		row->resume();
+}
+
 void still_begin(struct still *s)
 {
-	struct zero_status z;
-	struct report_status r;
+	unsigned bit = 1;
 	_Static_assert(ARRAY_LEN(knobs) == ARRAY_LEN(s->knob), "room for each knob");
-	for (size_t i = 0; i < ARRAY_LEN(knobs); i++)
-		TABLE_FOR_EACH (knob, struct knob_row, row)
-			if (row->name && !__builtin_strcmp(row->name, knobs[i]))
-				knob_value_text(row, s->knob[i], sizeof(s->knob[i]));
-	zero_status(&mm_system, &z);
-	report_status(&mm_system, &r);
-	s->zero_paused = z.paused;
-	s->report_paused = r.paused;
-	if (!z.paused)
-		zero_pause(&mm_system);
-	if (!r.paused)
-		report_pause(&mm_system);
+	for (size_t i = 0; i < ARRAY_LEN(knobs); i++) {
+		const struct knob_row *row = TABLE_FIND(knob, knobs[i]);
+		if (row)
+			knob_value_text(row, s->knob[i], sizeof(s->knob[i]));
+	}
+	s->paused = 0;
+	TABLE_FOR_EACH (work, struct work_row, row) {
+		struct work work;
+		row->look(&work);
+		s->paused |= work.paused ? bit : 0;
+		if (!work.paused)
+			row->pause();
+		bit <<= 1;
+	}
 	still_knob("zero.delay_ms", 0);
 }
 
 void still_end(const struct still *s)
 {
+	unsigned bit = 1;
 	for (size_t i = 0; i < ARRAY_LEN(knobs); i++)
 		knob_text(knobs[i], s->knob[i]);
-	if (!s->zero_paused)
-		zero_resume(&mm_system);
-	if (!s->report_paused)
-		report_resume(&mm_system);
+	TABLE_FOR_EACH (work, struct work_row, row) {
+		if (!(s->paused & bit))
+			row->resume();
+		bit <<= 1;
+	}
 }
 
 void still_marks(const struct still *s)
@@ -76,10 +94,14 @@ void still_marks(const struct still *s)
 }
 
 /* False: interrupted, or it isn't done in time; said so. */
-static bool wait_for(bool (*done)(struct mm *mm), const char *late)
+static bool wait_for(const struct work_row *row, const char *late)
 {
 	uint64_t end = clock_ns() + TIMEOUT_NS;
-	while (!done(&mm_system)) {
+	for (;;) {
+		struct work work;
+		row->look(&work);
+		if (work.done)
+			return true;
 		if (console_interrupted("bench"))
 			return false;
 		if (clock_ns() > end) {
@@ -88,35 +110,43 @@ static bool wait_for(bool (*done)(struct mm *mm), const char *late)
 		}
 		thread_sleep_ns(MS);
 	}
-	return true;
+}
+
+bool still_has_zeroing(void)
+{
+	return work_of("zero") != NULL;
 }
 
 bool still_zero(uint64_t low_pct)
 {
+	const struct work_row *zero = work_of("zero");
+	if (!zero)
+		return true;
 	still_policy("idle");
 	still_knob("zero.low_pct", low_pct);
 	still_knob("zero.high_pct", low_pct ? low_pct : 100);
-	zero_resume(&mm_system);
-	bool done = wait_for(zero_is_done, "zeroing doesn't come to an end");
-	zero_pause(&mm_system);
+	zero->resume();
+	bool done = wait_for(zero, "zeroing doesn't come to an end");
+	zero->pause();
 	return done;
 }
 
 bool still_rest(bool zeroing, uint64_t ns)
 {
-	if (zeroing)
-		zero_resume(&mm_system);
+	const struct work_row *zero = zeroing ? work_of("zero") : NULL;
+	pause(zero, false);
 	thread_sleep_ns(ns);
-	if (zeroing)
-		zero_pause(&mm_system);
+	pause(zero, true);
 	return !console_interrupted("bench");
 }
 
 bool still_has_reporter(void)
 {
-	struct report_status r;
-	report_status(&mm_system, &r);
-	return r.sink != NULL;
+	const struct work_row *report = work_of("report");
+	struct work work = {0};
+	if (report)
+		report->look(&work);
+	return work.by != NULL;
 }
 
 /* By taking it and freeing it again: whole 2 MiB blocks first, then the frames in between. */
@@ -160,9 +190,10 @@ bool still_clean(void)
 		return false;
 	if (!still_has_reporter())
 		return true;
-	report_resume(&mm_system);
-	report_now(&mm_system);
-	bool done = wait_for(report_is_done, "the host doesn't answer");
-	report_pause(&mm_system);
+	const struct work_row *report = work_of("report");
+	report->resume();
+	report->now();
+	bool done = wait_for(report, "the host doesn't answer");
+	report->pause();
 	return done;
 }

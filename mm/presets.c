@@ -1,0 +1,8 @@
+/* What the kernel starts with, as a preset: the knobs of every feature. Settings of one that isn't built in are passed
+ * over by who applies a preset.
+ */
+#include "lib/table.h"
+
+PRESET(default, "default", "what the kernel starts with", "zero.policy=idle", "zero.low_pct=0", "zero.high_pct=1",
+       "zero.batch_frames=64", "zero.delay_ms=10", "report.order=9", "report.delay_ms=200", "report.batch=32",
+       "report.reserve_pct=0", "report.timeout_ms=1000");

@@ -1,0 +1,72 @@
+/* A batch that is being zeroed, and the host: an allocation waits for the one while the idle loop begins the other, and
+ * reporting takes a parked batch back. */
+#include "host.h"
+#include "idle.h"
+#include "mm/report.h"
+#include "mm/state.h"
+#include "mm/zero.h"
+#include "tests/unit/fake_sink.h"
+#include "tests/unit/fixture.h"
+
+static struct mm *waits; /* NULL: the idle loop had its turn */
+
+/* While an allocation waits for the host the idle loop runs, and begins a batch of what came back. */
+static void idle_meanwhile(const char *what, pfn_t pfn, size_t frames)
+{
+	uint64_t wake;
+
+	(void)pfn;
+	(void)frames;
+	if (strcmp(what, "relax") != 0 || waits == NULL || waits->isolated != 0)
+		return;
+	(void)zero_idle(waits, &wake);
+	CHECK(waits->isolated != 0);
+	waits = NULL;
+}
+
+TEST(zero_meanwhile, a_batch_begun_while_a_request_waits_is_taken_back_too)
+{
+	struct mm *mm = idle_mm(16);
+	struct fake_sink *fake;
+
+	fixture_knob("zero.high_pct", 0);
+	fixture_knob("report.order", 9);
+	fake = fake_sink(IDLE_FRAMES, 8, 1);
+	fake->order = 9;
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	(void)report_step(mm);
+	CHECK_EQ(mm->isolated, IDLE_FRAMES);
+	fixture_knob("zero.high_pct", 100);
+	host_should_yield = idle_always_due;
+	waits = mm;
+	host_hook = idle_meanwhile;
+	CHECK_EQ(mm_alloc(mm, 10, MM_ANY), fixture_base());
+	CHECK(waits == NULL);
+	host_hook = NULL;
+	fake_used(fake, fixture_base(), IDLE_FRAMES);
+	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+	CHECK_MM(mm);
+}
+
+/* What a parked batch holds is free: it keeps no area from being reported. */
+TEST(zero_meanwhile, report_now_includes_a_parked_batch)
+{
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake;
+	uint64_t wake;
+
+	fixture_knob("report.reserve_pct", 100);
+	fake = fake_registered(mm, 9, 8, 1);
+	fixture_knob_word("zero.policy", "idle");
+	fixture_knob("zero.high_pct", 100);
+	host_should_yield = idle_always_due;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	host_should_yield = NULL;
+	CHECK(fake_isolated(mm) > 0);
+	fixture_knob_word("zero.policy", "alloc");
+	report_now(mm);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_NOTHING);
+	CHECK(fake_run(mm));
+	CHECK_EQ(fake_reported(mm), FAKE_FRAMES);
+	fake_unregister(mm, fake);
+}

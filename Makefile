@@ -76,8 +76,9 @@ BOOT_C := $(wildcard boot/*.c)
 
 # What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no
 # machine.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,line.c parse.c cmd.c knob.c \
-	sorted.c script_lines.c symbols.c memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,keys.c history.c line.c \
+	line_edit.c line_history.c line_complete.c complete.c parse.c cmd.c knob.c sorted.c script_lines.c symbols.c \
+	memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 # Fuzz targets are a file each, linked with the same parts.

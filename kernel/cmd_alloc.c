@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/cmd.h"
+#include "kernel/complete.h"
 #include "kernel/console.h"
 #include "kernel/handles.h"
 #include "mm/mm.h"
@@ -116,6 +117,18 @@ static struct handle *handle_of(const char *cmd, const char *text)
 		iprintf("%s: there is no handle %lu, `handles` lists them\n", cmd, id);
 	return handle;
 }
+
+static void handle_words(const struct completion *c)
+{
+	char id[24];
+
+	for (const struct handle *handle = handle_first(); handle; handle = handle->next) {
+		sniprintf(id, sizeof(id), "%lu", handle->id);
+		c->offer(c->to, id);
+	}
+}
+
+COMPLETE(handle, "HANDLE", .words = handle_words);
 
 /* The arguments that fill and verify have. NULL: said why. */
 static struct handle *handle_and_byte(int argc, char **argv, uint8_t *byte)

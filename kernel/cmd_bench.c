@@ -4,6 +4,7 @@
 
 #include "kernel/bench.h"
 #include "kernel/cmd.h"
+#include "kernel/complete.h"
 #include "kernel/json.h"
 #include "kernel/sorted.h"
 
@@ -69,4 +70,18 @@ static int cmd_bench(int argc, char **argv)
 	return row->run(argc - 1, argv + 1, json);
 }
 
-CMD(bench, "bench", "[list | NAME ARGS...] [-j]", "run a benchmark; -j prints a JSON object for each row", cmd_bench);
+CMD(bench, "bench", "[-j] [list|BENCH [ARGS...]]", "run a benchmark; -j prints a JSON object for each row", cmd_bench);
+
+static void bench_words(const struct completion *c)
+{
+	COMPLETE_TABLE(c, bench);
+}
+
+static const char *bench_usage(const char *name)
+{
+	const struct bench_row *row = TABLE_FIND(bench, name);
+
+	return row ? row->usage : NULL;
+}
+
+COMPLETE(bench, "BENCH", .words = bench_words, .usage = bench_usage);

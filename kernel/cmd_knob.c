@@ -18,7 +18,7 @@ static void print_knob(const struct knob_row *row)
 static int cmd_knob(int argc, char **argv)
 {
 	char err[KNOB_ERROR_BYTES];
-	int count = cmd_args(argc, argv, NULL, "NAME and VALUE", 0, 2);
+	int count = cmd_args(argc, argv, NULL, "KNOB and VALUE", 0, 2);
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 	if (count == 0) {
@@ -39,7 +39,7 @@ static int cmd_knob(int argc, char **argv)
 	return CMD_FAILED;
 }
 
-CMD(knob, "knob", "[NAME [VALUE]]", "list the settings, show one, or change it", cmd_knob);
+CMD(knob, "knob", "[KNOB [VALUE]]", "list the settings, show one, or change it", cmd_knob);
 
 /* Whether this build has the knob of a setting; one of a feature that was left out has not. */
 static bool is_here(const char *setting)
@@ -80,7 +80,7 @@ static void print_preset(const struct preset_row *preset)
 
 static int cmd_preset(int argc, char **argv)
 {
-	int count = cmd_args(argc, argv, NULL, "NAME", 0, 1);
+	int count = cmd_args(argc, argv, NULL, "PRESET", 0, 1);
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 	if (count == 0) {
@@ -96,4 +96,4 @@ static int cmd_preset(int argc, char **argv)
 	return apply(preset);
 }
 
-CMD(preset, "preset", "[NAME]", "set several knobs at once, or list what there is", cmd_preset);
+CMD(preset, "preset", "[PRESET]", "set several knobs at once, or list what there is", cmd_preset);

@@ -36,7 +36,7 @@ static int cmd_stats(int argc, char **argv)
 {
 	bool as_json = false, found = false;
 	const struct cmd_option options[] = {{.letter = 'j', .set = &as_json}, {0}};
-	int count = cmd_args(argc, argv, options, "PREFIX", 0, 1);
+	int count = cmd_args(argc, argv, options, "COUNTER", 0, 1);
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 
@@ -54,4 +54,4 @@ static int cmd_stats(int argc, char **argv)
 	return 0;
 }
 
-CMD(stats, "stats", "[-j] [PREFIX]", "print counters", cmd_stats);
+CMD(stats, "stats", "[-j] [COUNTER]", "print counters, all or those whose names begin so", cmd_stats);

@@ -4,13 +4,17 @@
 #include <stdio.h>
 
 #include "kernel/cmd.h"
+#include "kernel/complete.h"
 #include "kernel/line.h"
 #include "kernel/script.h"
 #include "kernel/tty.h"
 #include "lib/table.h"
 
+#define HISTORY_BYTES 8192u
+
 static const char *const off_on[] = {"off", "on", NULL};
-static uint64_t columns = 80, color;
+static const char *const tabs[] = {"blank", "complete", NULL};
+static uint64_t columns = 80, color, tab = 1;
 
 KNOB(console_columns, .name = "console.columns", .unit = "columns",
      .help = "width of the terminal; longer lines are shown through a window", .value = &columns,
@@ -18,6 +22,10 @@ KNOB(console_columns, .name = "console.columns", .unit = "columns",
 
 KNOB(console_color, .name = "console.color", .help = "whether the terminal shows colours", .value = &color,
      .choices = off_on, .max = 1);
+
+/* Nothing tells a terminal from a pipe, so whoever starts the machine says which it is, as scripts/run does. */
+KNOB(console_tab, .name = "console.tab", .help = "what a tab is: completes the word, or counts as a blank",
+     .value = &tab, .choices = tabs, .max = 1);
 
 /* Commands print through newlib's buffer, the editor straight to the line: the buffer goes first. */
 static void write_terminal(void *arg, const char *bytes, size_t count)
@@ -27,13 +35,22 @@ static void write_terminal(void *arg, const char *bytes, size_t count)
 	tty_write(bytes, count);
 }
 
-static struct line line = {.prompt = CONSOLE_PROMPT, .write = write_terminal};
+static void complete(void *arg, const char *text, unsigned length, line_offer_fn *offer, void *to)
+{
+	(void)arg;
+	complete_line(text, length, offer, to);
+}
+
+static char history_bytes[HISTORY_BYTES];
+static struct history history = {.bytes = history_bytes, .size = sizeof(history_bytes)};
+static struct line line = {.prompt = CONSOLE_PROMPT, .write = write_terminal, .history = &history};
 static bool waiting; /* for a key: the last row of the terminal is the line's */
 
 static enum line_event read_line(void)
 {
 	enum line_event event = LINE_EDITING;
 	line.columns = (unsigned)columns;
+	line.complete = tab ? complete : NULL;
 	line_begin(&line);
 	while (event == LINE_EDITING) {
 		waiting = true;

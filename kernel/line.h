@@ -8,17 +8,25 @@
  *   left ^B, right ^F         home ^A, end ^E            delete ^D, backspace (08 or 7f)
  *   ^U cut to the beginning   ^K cut to the end          ^W cut the word before
  *   ^C drop the line          ^L clear the screen        LF, CR or CR LF finish it
+ *   up ^P, down ^N            earlier lines; what was typed comes back behind the newest
+ *   ^R                        search earlier lines for what is typed next; ^R again goes on to older ones, ^S to newer
+ *                             ones, ^G and ^C go back to the line as it was, any other key takes the one found
+ *   tab                       complete the word before the cursor; a second one lists what it could become
  *
- * Home, end and delete are known in every usual encoding (CSI H, SS3 H, CSI 1~, CSI 7~, ...). Every other escape
- * sequence is swallowed whole, other control characters too. A tab counts as a blank. The line is ASCII: any other
- * character is kept as one '?', so what is shown is what will run. ^D on an empty line does nothing.
+ * Up, down and ^R do nothing without a history, and a tab counts as a blank where nobody completes words, as in a
+ * script. keys.h says how keys are told. The line is ASCII. ^D on an empty line does nothing.
  */
 #pragma once
 
+#include "kernel/history.h"
+#include "kernel/keys.h"
 #include "lib/types.h"
 
 #define LINE_BYTES_MAX	 1023u /* longest line, without its end */
 #define LINE_COLUMNS_MIN 20u
+#define LINE_PATTERN_MAX 31u  /* longest text searched for */
+#define LINE_WORD_MAX	 127u /* longest word that can be completed */
+#define LINE_LISTED_MAX	 20u  /* rows of words that a second tab lists */
 
 enum line_event {
 	LINE_EDITING,	/* not finished yet */
@@ -27,23 +35,19 @@ enum line_event {
 	LINE_CANCELLED, /* ^C */
 };
 
-/* What arrives in the middle of an escape sequence (ECMA-48, 5.3 to 5.6). */
-enum line_escape {
-	LINE_PLAIN,
-	LINE_ESCAPE,	    /* after ESC */
-	LINE_CSI,	    /* after ESC [ */
-	LINE_SS3,	    /* after ESC O */
-	LINE_ONE_MORE,	    /* one byte left to swallow */
-	LINE_STRING,	    /* OSC, DCS, ...: until BEL or ESC \ */
-	LINE_STRING_ESCAPE, /* ESC within such a string */
-};
+/* Takes a word that could stand where the cursor is, and keeps no pointer to it. */
+typedef void line_offer_fn(void *to, const char *word);
 
 struct line {
 	/* set by the owner before line_begin */
 	const char *prompt;
 	unsigned columns; /* of the terminal; at least LINE_COLUMNS_MIN and the prompt's length + 4 */
 	void (*write)(void *arg, const char *bytes, size_t count);
+	/* Offers the words that can come behind the first length bytes of text, which end where a word begins. Those
+	 * that don't begin as what stands at the cursor does are passed over. Called up to twice for one key. */
+	void (*complete)(void *arg, const char *text, unsigned length, line_offer_fn *offer, void *to);
 	void *arg;
+	struct history *history; /* lines that finish are added; NULL: none */
 
 	/* the result, NUL-terminated */
 	char text[LINE_BYTES_MAX + 1];
@@ -53,11 +57,18 @@ struct line {
 	unsigned cursor;
 	unsigned window; /* first character shown */
 	bool too_long;
-	bool after_cr; /* an LF that comes next belongs to it */
-	enum line_escape escape;
-	unsigned parameter; /* the first number of a control sequence */
-	bool parameter_ended;
-	unsigned utf8_left; /* bytes that still belong to the last character */
+	bool tabbed; /* the last key was a tab that left several words to choose from */
+	struct keys keys;
+	unsigned back;			/* the line came from so many lines back; 0: it is the draft */
+	char draft[LINE_BYTES_MAX + 1]; /* the line as edited, while an earlier one is shown */
+	bool draft_too_long;
+	struct {
+		bool on;
+		unsigned back; /* where it was found; 0: not searched yet */
+		unsigned length;
+		char pattern[LINE_PATTERN_MAX + 1];
+		char label[LINE_PATTERN_MAX + 8];
+	} search;
 };
 
 /* Starts an empty line and shows the prompt. A zeroed struct with the owner's fields set is ready for it. */

@@ -1,13 +1,15 @@
 /* The console's line: kernel/line.c edits it, kernel/cmd.c takes it apart.
  *
- * The first byte sets the terminal's width, the second how often somebody else's output comes in between; the rest is
- * typed. Checked: the editor sends nothing but what line.h says of the terminal, never writes beyond the row, and what
- * it made is printable; typed again, a line is the same line. Then the line is run: the command `probe` reads options
+ * The first byte sets the terminal's width, the second how often somebody else's output comes in between (5 bits), and
+ * whether there is a history (20) and tabs complete words (40); the rest is typed. Checked: the editor sends nothing
+ * but what line.h says of the terminal, never writes beyond the row, and what it made is printable; typed again, a line
+ * is the same line. Then the line is run: the command `probe` reads options
  * and numbers as commands do.
  */
 #include <stdlib.h>
 
 #include "kernel/cmd.h"
+#include "kernel/complete.h"
 #include "kernel/line.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -110,6 +112,16 @@ static void begin(struct line *line, unsigned columns)
 	line_begin(line);
 }
 
+/* Small, so that lines are pushed out. */
+static char history_bytes[100];
+static struct history history;
+
+static void complete(void *arg, const char *text, unsigned length, line_offer_fn *offer, void *to)
+{
+	FUZZ_CHECK(arg == &screen);
+	complete_line(text, length, offer, to);
+}
+
 /* Text without a key in it goes through unchanged. */
 static void type_again(const char *text, unsigned columns)
 {
@@ -141,10 +153,13 @@ static void finished(const struct line *line, enum line_event event, unsigned co
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct fuzz_input in = fuzz_input(data, bytes);
-	unsigned columns = LINE_COLUMNS_MIN + fuzz_u8(&in), every = fuzz_u8(&in);
+	unsigned columns = LINE_COLUMNS_MIN + fuzz_u8(&in), how = fuzz_u8(&in), every = how & 0x1f;
 	static struct line line;
 
 	begin(&line, columns);
+	history = (struct history){.bytes = history_bytes, .size = sizeof history_bytes};
+	line.history = how & 0x20 ? &history : NULL;
+	line.complete = how & 0x40 ? complete : NULL;
 	for (unsigned i = 1; fuzz_left(&in); i++) {
 		enum line_event event = line_feed(&line, (unsigned char)fuzz_u8(&in));
 

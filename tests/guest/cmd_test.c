@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/cmd.h"
+#include "kernel/complete.h"
 #include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/thread.h"
@@ -20,7 +21,7 @@ static int cmd_test(int argc, char **argv)
 	unsigned passed = 0, failed = 0;
 	bool verbose = false, interrupted = false;
 	const struct cmd_option options[] = {{.letter = 'v', .set = &verbose}, {0}};
-	int count = cmd_args(argc, argv, options, "PATTERN", 0, 1);
+	int count = cmd_args(argc, argv, options, "TEST", 0, 1);
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 
@@ -51,4 +52,16 @@ static int cmd_test(int argc, char **argv)
 	return failed == 0 ? 0 : CMD_FAILED;
 }
 
-CMD(test, "test", "[-v] [PATTERN]", "run unit tests whose suite.name contains PATTERN; -v shows each", cmd_test);
+CMD(test, "test", "[-v] [TEST]", "run unit tests whose suite.name contains TEST; -v shows each", cmd_test);
+
+static void test_words(const struct completion *c)
+{
+	char name[160];
+
+	TABLE_FOR_EACH (test, struct test_row, row) {
+		sniprintf(name, sizeof(name), "%s.%s", row->suite, row->name);
+		c->offer(c->to, name);
+	}
+}
+
+COMPLETE(test, "TEST", .words = test_words);

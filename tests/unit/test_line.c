@@ -1,159 +1,39 @@
 /* The line editor, seen on a small terminal that does what its bytes say. */
 #include <string.h>
 
-#include "kernel/line.h"
 #include "tests/unit/fixture.h"
+#include "tests/unit/line_screen.h"
 #include "tests/unit/test.h"
-
-#define PROMPT	"nought> "
-#define COLUMNS 40u
-
-/* One row is enough: the editor must never leave it before the line is done. */
-static struct screen {
-	char cells[COLUMNS + 1];
-	unsigned column;
-	unsigned rows; /* line feeds seen */
-	unsigned bells;
-	char sequence[16]; /* of the control sequence under way */
-	unsigned sequence_length;
-} screen;
-
-static struct line line;
-
-static void screen_sequence(const char *sequence)
-{
-	unsigned n = 0;
-	for (const char *at = sequence; *at >= '0' && *at <= '9'; at++)
-		n = n * 10 + (unsigned)(*at - '0');
-	switch (sequence[strlen(sequence) - 1]) {
-	case 'K':
-		memset(screen.cells + screen.column, ' ', COLUMNS - screen.column);
-		break;
-	case 'C':
-		screen.column += n ? n : 1;
-		break;
-	case 'H':
-		screen.column = 0;
-		break;
-	case 'J':
-		CHECK_EQ(n, 2);
-		memset(screen.cells, ' ', COLUMNS);
-		break;
-	default:
-		test_port_fail(__FILE__, __LINE__, "the editor sent CSI %s", sequence);
-	}
-	CHECK(screen.column < COLUMNS);
-}
-
-static void screen_byte(char c)
-{
-	if (screen.sequence_length) {
-		CHECK(screen.sequence_length < sizeof(screen.sequence) - 1);
-		screen.sequence[screen.sequence_length++] = c;
-		screen.sequence[screen.sequence_length] = '\0';
-		if (screen.sequence_length > 2 && c >= 0x40) {
-			screen_sequence(screen.sequence + 2);
-			screen.sequence_length = 0;
-		}
-	} else if (c == '\033') {
-		screen.sequence[screen.sequence_length++] = c;
-	} else if (c == '\r') {
-		screen.column = 0;
-	} else if (c == '\n') {
-		screen.rows++;
-		screen.column = 0;
-		memset(screen.cells, ' ', COLUMNS);
-	} else if (c == '\b') {
-		CHECK(screen.column > 0);
-		screen.column--;
-	} else if (c == '\a') {
-		screen.bells++;
-	} else {
-		CHECK(c >= ' ' && c <= '~');
-		CHECK(screen.column < COLUMNS - 1); /* the last column stays empty */
-		screen.cells[screen.column++] = c;
-	}
-}
-
-static void screen_write(void *arg, const char *bytes, size_t count)
-{
-	CHECK(arg == &screen);
-	for (size_t i = 0; i < count; i++)
-		screen_byte(bytes[i]);
-}
-
-static void begin(void)
-{
-	memset(&screen, 0, sizeof(screen));
-	memset(screen.cells, ' ', COLUMNS);
-	memset(&line, 0, sizeof(line));
-	line.prompt = PROMPT;
-	line.columns = COLUMNS;
-	line.write = screen_write;
-	line.arg = &screen;
-	line_begin(&line);
-}
-
-static enum line_event feed(const char *bytes)
-{
-	enum line_event event = LINE_EDITING;
-	for (; *bytes; bytes++) {
-		CHECK_EQ(event, LINE_EDITING);
-		event = line_feed(&line, (unsigned char)*bytes);
-	}
-	return event;
-}
 
 /* Feeds keys and the line's end to a fresh editor; what the line is then. */
 static const char *edit(const char *keys)
 {
-	begin();
-	CHECK_EQ(feed(keys), LINE_EDITING);
-	CHECK_EQ(feed("\r"), LINE_FINISHED);
+	screen_begin();
+	screen_enter(keys);
 	CHECK_EQ(screen.rows, 1);
 	return line.text;
 }
 
-/* What a row of the screen must look like while the line is edited: whole if it fits, else a window with markers. */
 static void check_screen(const char *text, unsigned cursor)
 {
-	unsigned prompt = (unsigned)strlen(PROMPT), size = COLUMNS - 1 - prompt, length = (unsigned)strlen(text);
-	unsigned first = line.window;
-
-	CHECK(memcmp(screen.cells, PROMPT, prompt) == 0);
-	CHECK_EQ(screen.column, prompt + cursor - first);
-	if (length <= size && first == 0)
-		CHECK(memcmp(screen.cells + prompt, text, length) == 0);
-	for (unsigned i = 0; i < size; i++) {
-		char expected = first + i < length ? text[first + i] : ' ';
-		if (i == 0 && first > 0)
-			expected = '<';
-		if (i == size - 1 && length > first + size)
-			expected = '>';
-		CHECK_EQ(screen.cells[prompt + i], expected);
-	}
-	CHECK_EQ(screen.cells[COLUMNS - 1], ' ');
-	/* the cursor never hides behind a marker */
-	CHECK(first == 0 || cursor > first);
-	CHECK(cursor < first + size || cursor == length);
-	CHECK(length <= first + size || cursor < first + size - 1);
+	screen_check_row(SCREEN_PROMPT, text, cursor);
 }
 
 TEST(line, typing_and_the_three_line_ends)
 {
 	CHECK_STR(edit("help"), "help");
 	CHECK_STR(edit(""), "");
-	begin();
-	CHECK_EQ(feed("a\n"), LINE_FINISHED);
+	screen_begin();
+	CHECK_EQ(screen_feed("a\n"), LINE_FINISHED);
 	line_begin(&line);
-	CHECK_EQ(feed("b\r"), LINE_FINISHED);
+	CHECK_EQ(screen_feed("b\r"), LINE_FINISHED);
 	CHECK_STR(line.text, "b");
 	line_begin(&line);
-	CHECK_EQ(feed("\nc"), LINE_EDITING); /* the second half of CR LF is no empty line */
-	CHECK_EQ(feed("\n"), LINE_FINISHED);
+	CHECK_EQ(screen_feed("\nc"), LINE_EDITING); /* the second half of CR LF is no empty line */
+	CHECK_EQ(screen_feed("\n"), LINE_FINISHED);
 	CHECK_STR(line.text, "c");
 	line_begin(&line);
-	CHECK_EQ(feed("\n"), LINE_FINISHED); /* but LF after LF is one */
+	CHECK_EQ(screen_feed("\n"), LINE_FINISHED); /* but LF after LF is one */
 	CHECK_STR(line.text, "");
 }
 
@@ -164,19 +44,19 @@ TEST(line, somebody_else_prints_a_line_meanwhile)
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		unsigned length = (unsigned)strlen(texts[i]);
-		begin();
-		CHECK_EQ(feed(texts[i]), LINE_EDITING);
+		screen_begin();
+		CHECK_EQ(screen_feed(texts[i]), LINE_EDITING);
 		for (unsigned left = 0; left < 3; left++) {
 			line_hide(&line);
 			CHECK_EQ(screen.column, 0);
-			for (unsigned at = 0; at < COLUMNS; at++)
+			for (unsigned at = 0; at < SCREEN_COLUMNS; at++)
 				CHECK_EQ(screen.cells[at], ' ');
 			screen_write(&screen, "[  1.234] news\n", 15);
 			line_show(&line);
 			check_screen(texts[i], length > left ? length - left : 0);
-			CHECK_EQ(feed("\033[D"), LINE_EDITING);
+			CHECK_EQ(screen_feed("\033[D"), LINE_EDITING);
 		}
-		CHECK_EQ(feed("\r"), LINE_FINISHED);
+		CHECK_EQ(screen_feed("\r"), LINE_FINISHED);
 		CHECK_STR(line.text, texts[i]);
 	}
 }
@@ -253,41 +133,41 @@ TEST(line, other_characters_become_question_marks)
 
 TEST(line, ctrl_c_keeps_to_the_row)
 {
-	char text[COLUMNS];
-	for (unsigned length = 0; length + sizeof(PROMPT) < COLUMNS; length++) {
+	char text[SCREEN_COLUMNS];
+	for (unsigned length = 0; length + sizeof(SCREEN_PROMPT) < SCREEN_COLUMNS; length++) {
 		memset(text, 'x', length);
 		text[length] = '\0';
-		begin();
-		feed(text);
-		CHECK_EQ(feed("\003"), LINE_CANCELLED);
+		screen_begin();
+		screen_feed(text);
+		CHECK_EQ(screen_feed("\003"), LINE_CANCELLED);
 		CHECK_EQ(screen.rows, 1);
 	}
 }
 
 TEST(line, ctrl_c_drops_the_line_even_in_a_sequence)
 {
-	begin();
-	CHECK_EQ(feed("abc\003"), LINE_CANCELLED);
+	screen_begin();
+	CHECK_EQ(screen_feed("abc\003"), LINE_CANCELLED);
 	line_begin(&line);
-	CHECK_EQ(feed("d\033[1\003"), LINE_CANCELLED);
+	CHECK_EQ(screen_feed("d\033[1\003"), LINE_CANCELLED);
 	line_begin(&line);
-	CHECK_EQ(feed("e\r"), LINE_FINISHED);
+	CHECK_EQ(screen_feed("e\r"), LINE_FINISHED);
 	CHECK_STR(line.text, "e");
 }
 
 TEST(line, too_long_is_refused_not_cut)
 {
-	begin();
+	screen_begin();
 	for (unsigned i = 0; i < LINE_BYTES_MAX; i++)
-		CHECK_EQ(feed("x"), LINE_EDITING);
+		CHECK_EQ(screen_feed("x"), LINE_EDITING);
 	CHECK_EQ(screen.bells, 0);
-	CHECK_EQ(feed("y"), LINE_EDITING);
+	CHECK_EQ(screen_feed("y"), LINE_EDITING);
 	CHECK_EQ(screen.bells, 1);
-	CHECK_EQ(feed("\r"), LINE_TOO_LONG);
+	CHECK_EQ(screen_feed("\r"), LINE_TOO_LONG);
 	line_begin(&line);
 	for (unsigned i = 0; i < LINE_BYTES_MAX + 1; i++)
-		CHECK_EQ(feed("x"), LINE_EDITING);
-	CHECK_EQ(feed("\177\r"), LINE_FINISHED); /* shortened by hand: fine */
+		CHECK_EQ(screen_feed("x"), LINE_EDITING);
+	CHECK_EQ(screen_feed("\177\r"), LINE_FINISHED); /* shortened by hand: fine */
 	CHECK_EQ(strlen(line.text), LINE_BYTES_MAX - 1);
 }
 
@@ -300,17 +180,17 @@ TEST(line, the_window_follows_the_cursor_all_the_way)
 	char text[101] = "";
 	unsigned cursor = 0;
 
-	begin();
+	screen_begin();
 	while (cursor < 100) {
 		char c[2] = {(char)('a' + cursor % 26), '\0'};
 		text[cursor++] = c[0];
 		text[cursor] = '\0';
-		CHECK_EQ(feed(c), LINE_EDITING);
+		CHECK_EQ(screen_feed(c), LINE_EDITING);
 		check_screen(text, cursor);
 	}
 	for (size_t way = 0; way < ARRAY_LEN(ways); way++) {
 		for (unsigned i = 0; i < 100; i++) {
-			CHECK_EQ(feed(ways[way].key), LINE_EDITING);
+			CHECK_EQ(screen_feed(ways[way].key), LINE_EDITING);
 			cursor = (unsigned)((int)cursor + ways[way].cursor);
 			text[(int)strlen(text) + ways[way].length] = '\0';
 			check_screen(text, cursor);
@@ -321,9 +201,9 @@ TEST(line, the_window_follows_the_cursor_all_the_way)
 
 TEST(line, a_prompt_may_be_empty)
 {
-	begin();
+	screen_begin();
 	line.prompt = "";
-	CHECK_EQ(feed("\001b\001a\001"), LINE_EDITING);
+	CHECK_EQ(screen_feed("\001b\001a\001"), LINE_EDITING);
 	CHECK_EQ(screen.column, 0);
 }
 
@@ -345,7 +225,7 @@ TEST(line, random_keys_show_what_the_line_is)
 	char text[256] = "";
 	unsigned cursor = 0;
 
-	begin();
+	screen_begin();
 	for (unsigned step = 0; step < 20000; step++) {
 		unsigned length = (unsigned)strlen(text);
 		/* cuts are rare, so that lines grow beyond the window */
@@ -356,14 +236,14 @@ TEST(line, random_keys_show_what_the_line_is)
 			char c[2] = {(char)('a' + fixture_random(&state, 26)), '\0'};
 			if (fixture_random(&state, 5) == 0)
 				c[0] = ' ';
-			CHECK_EQ(feed(c), LINE_EDITING);
+			CHECK_EQ(screen_feed(c), LINE_EDITING);
 			memmove(text + cursor + 1, text + cursor, length - cursor + 1);
 			text[cursor++] = c[0];
 		} else {
 			unsigned from = cursor, to = cursor;
 			if (length + 1 >= sizeof(text) - 1 && (key == 10 || key == 11))
 				continue;
-			CHECK_EQ(feed(keys[key]), LINE_EDITING);
+			CHECK_EQ(screen_feed(keys[key]), LINE_EDITING);
 			if (key == 0)
 				cursor -= cursor > 0;
 			else if (key == 1)
@@ -398,6 +278,6 @@ TEST(line, random_keys_show_what_the_line_is)
 		CHECK(memcmp(line.text, text, line.length) == 0);
 		check_screen(text, cursor);
 	}
-	CHECK_EQ(feed("\r"), LINE_FINISHED);
+	CHECK_EQ(screen_feed("\r"), LINE_FINISHED);
 	CHECK_STR(line.text, text);
 }

@@ -165,6 +165,10 @@ help:
 deps:
 	@scripts/deps
 
+# What comparing with Linux takes, which nothing else needs.
+deps-linux: deps
+	@scripts/deps scripts/packages-linux.txt
+
 run: all
 	@scripts/run || [ $$? = 130 ] # left by the user
 
@@ -195,6 +199,15 @@ counts: all $(O)/host/bench
 
 counts-update: all $(O)/host/bench
 	@scripts/counts --update
+
+# Debian's Linux kernel, as a guest that does the same work. First, so that what is missing is all that is said.
+.PHONY: deps-linux linux bench-linux picture
+linux:
+	$(Q)scripts/linux $(O)/linux
+
+bench-linux picture: linux
+	+@$(MAKE) --no-print-directory all
+	@scripts/$@
 
 format:
 	$(Q)clang-format -i $(C_FILES)

@@ -10,9 +10,11 @@ static void print_status(const struct report_status *s)
 {
 	static const char *const states[] = {"idle", "requested", "active"};
 
-	iprintf("reporter    %s\n", s->sink ? s->sink : "none");
-	iprintf("state       %s%s%s\n", states[s->state], s->paused ? ", paused" : "",
-		s->short_of_memory ? ", held up since memory is short" : "");
+	iprintf("reporter    %s%s\n", s->sink ? s->sink : "none",
+		s->keeps_zero ? ", which keeps zeroed memory zero" : "");
+	iprintf("state       %s%s%s%s\n", states[s->state], s->paused ? ", paused" : "",
+		s->short_of_memory ? ", held up since memory is short" : "",
+		s->waits_for_zero ? ", waits for zeroing" : "");
 	cmd_print_frames("reportable", s->reportable_frames);
 	cmd_print_frames("in flight", s->in_flight_frames);
 	cmd_print_frames("reported", s->reported_frames_total);
@@ -33,6 +35,7 @@ static void work_look(struct work *out)
 			     .short_of_memory = s.short_of_memory,
 			     .left_frames = s.reportable_frames + s.in_flight_frames,
 			     .under_way_frames = s.in_flight_frames,
+			     .after = s.waits_for_zero ? "zero" : NULL,
 			     .by = s.sink};
 }
 

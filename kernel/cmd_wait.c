@@ -17,8 +17,27 @@ static bool is_stopped(const struct work *work)
 	return work->paused && work->under_way_frames == 0;
 }
 
+/* The row that this work must go through first, and that is stopped; NULL: none. */
+static const struct work_row *blocked_by(const struct work *work)
+{
+	const struct work_row *row = work->after ? TABLE_FIND(work, work->after) : NULL;
+	struct work other;
+
+	if (!row)
+		return NULL;
+	row->look(&other);
+	return is_stopped(&other) ? row : NULL;
+}
+
 static void print_work(const struct work_row *row, const struct work *work)
 {
+	const struct work_row *blocker = is_stopped(work) ? NULL : blocked_by(work);
+
+	if (blocker) {
+		iprintf("%s waits for %s, which is paused, with %lu frames left (`%s resume`)", row->what,
+			blocker->what, work->left_frames, blocker->name);
+		return;
+	}
 	iprintf("%s %s with %lu frames left", row->what,
 		is_stopped(work)	? "is paused"
 		: work->short_of_memory ? "waits for memory to be freed"
@@ -45,7 +64,7 @@ static void look(const struct work_row *only, bool print, unsigned *left, unsign
 		if (print)
 			print_work(row, &work);
 		++*left;
-		*moving += !is_stopped(&work);
+		*moving += !is_stopped(&work) && !blocked_by(&work);
 	}
 	if (print)
 		iprintf("\n");

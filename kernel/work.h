@@ -12,6 +12,7 @@ struct work {
 	bool short_of_memory;
 	uint64_t left_frames;	   /* those under way too */
 	uint64_t under_way_frames; /* isolated right now; pausing doesn't stop what a device has */
+	const char *after;	   /* all that is left must go through the work of this name first; NULL: no */
 	const char *by;		   /* who else it takes, such as the reporter; NULL: nobody, or nobody is there */
 };
 

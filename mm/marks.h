@@ -37,6 +37,14 @@ static inline uint64_t marks_goal(const struct mm *mm)
 	return !MM_ZERO ? 0 : marks_hold(mm) ? mm->managed : marks_high(mm);
 }
 
+/* Who gives memory away zeroed wants so many frames of it, in free unreported blocks of at least that order: beyond the
+ * marks, under every policy, without zero.delay_ms. Takes the place of the demand before, 0 takes it back; zeroing
+ * counts it down. The lock is held. */
+static inline void marks_demand(struct mm *mm, unsigned order, uint64_t frames)
+{
+	mm->demand = (struct zero_demand){.order = order, .frames = frames};
+}
+
 /* Ends `zero now`, and what it zeroed isn't kept any more: the host shall have it. */
 static inline void marks_release(struct mm *mm)
 {

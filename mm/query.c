@@ -153,6 +153,8 @@ STAT_GET(mm_free, "mm.free_frames", "frames", "free frames, cached ones included
 STAT_GET(mm_allocated, "mm.allocated_frames", "frames", "frames that somebody owns", allocated_frames);
 STAT(mm_zero, "mm.zero_frames", "frames", "free frames that are zero and backed: the stock", &mm_system.zero);
 STAT(mm_reported, "mm.reported_frames", "frames", "free frames that the host needn't back", &mm_system.reported);
+STAT(mm_reported_zero, "mm.reported_zero_frames", "frames", "of those, known to be zero all the same (report.poison)",
+     &mm_system.reported_zero);
 STAT(mm_isolated, "mm.isolated_frames", "frames", "frames that are being zeroed or reported", &mm_system.isolated);
 STAT_GET(mm_cached, "mm.cached_frames", "frames", "free frames in per-CPU caches", stat_cached_frames);
 STAT(mm_retired, "mm.retired_frames", "frames", "bad frames taken out of use", &mm_system.retired);

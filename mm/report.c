@@ -6,9 +6,8 @@
  * that would fail for them waits (report_wait) until the device answers or its time is up. Then the sink resets the
  * device, and once that is certain the blocks come back dirty, since nobody knows what the host did with them.
  *
- * What is reported: unreported blocks of at least report.order, dirty ones first, the largest first, while more than
- * the reserve and the goal of the stock stays unreported (mm/marks.h). Blocks with zero frames are reported only as far
- * as the stock exceeds its goal, if it has one, since what was known to be zero is forgotten with it.
+ * What is reported is report_pick.c's. What must be zeroed before is demanded from zeroing (marks_demand), which knows
+ * no more of us than we of it, and is looked at again when some time has passed.
  */
 #include "mm/report.h"
 
@@ -18,32 +17,40 @@
 #include "mm/contents.h"
 #include "mm/marks.h"
 #include "mm/page_proc.h"
+#include "mm/report_pick.h"
 #include "mm/timing.h"
 
-static uint64_t order_min = MM_ORDER_AREA;
 static uint64_t delay_ms = 200;
 static uint64_t batch_blocks = 32;
-static uint64_t reserve_pct = 0;
 static uint64_t timeout_ms = 1000;
+static uint64_t poison = 0;
+
+static const char *const off_on[] = {"off", "on", NULL};
 
 void (*report_wake_hook)(struct mm *mm);
 
-static void changed(void)
+void report_changed(void)
 {
 	if (report_wake_hook != NULL)
 		report_wake_hook(&mm_system);
 }
 
-KNOB(report_order, .name = "report.order", .unit = "order", .max = MM_ORDER_MAX,
-     .help = "smallest block that is reported", .value = &order_min, .changed = changed);
 KNOB(report_delay, .name = "report.delay_ms", .unit = "ms", .max = 3600000,
-     .help = "from the moment there is something to report to the first batch", .value = &delay_ms, .changed = changed);
+     .help = "from the moment there is something to report to the first batch", .value = &delay_ms,
+     .changed = report_changed);
 KNOB(report_batch, .name = "report.batch", .unit = "blocks", .min = 1, .max = REPORT_SLOTS * PAGE_BATCH_BLOCKS,
-     .help = "blocks of report.order's size that a batch covers at most", .value = &batch_blocks, .changed = changed);
-KNOB(report_reserve, .name = "report.reserve_pct", .unit = "% of managed", .max = 100,
-     .help = "free memory that is never reported", .value = &reserve_pct, .changed = changed);
+     .help = "blocks of report.order's size that a batch covers at most", .value = &batch_blocks,
+     .changed = report_changed);
 KNOB(report_timeout, .name = "report.timeout_ms", .unit = "ms", .min = 1, .max = 600000,
-     .help = "how long the device may take to answer before it is reset", .value = &timeout_ms, .changed = changed);
+     .help = "how long the device may take to answer before it is reset", .value = &timeout_ms,
+     .changed = report_changed);
+KNOB(report_poison, .name = "report.poison", .unit = "", .boot = true, .choices = off_on, .value = &poison,
+     .help = "report zeroed memory only, which stays zero, where the host promises it (PAGE_POISON)");
+
+bool report_wants_zero_kept(void)
+{
+	return poison != 0;
+}
 
 PRESET(linux, "linux", "report as Linux's free page reporting does", "report.order=9", "report.delay_ms=2000",
        "report.batch=32");
@@ -56,79 +63,6 @@ STAT(report_timeouts, "report.timeouts", "times", "the device had to be reset", 
 STAT(report_in_flight, "report.in_flight_frames", "frames", "with the device right now", &ENGINE.in_flight_frames);
 
 /* --- the page processor --- */
-
-static uint64_t frames_above(uint64_t have, uint64_t keep)
-{
-	return have > keep ? have - keep : 0;
-}
-
-/* So many frames may be reported, in all and in blocks with zero ones among them. How many of a block's frames are
- * zero isn't looked at, unless the stock wants none. The lock is held. */
-static void budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
-{
-	uint64_t goal = marks_goal(mm), reserve = mm->managed * reserve_pct / 100;
-	uint64_t unreported = mm->free - mm->reported;
-	uint64_t now = marks_hold(mm) ? 0 : smaller(unreported, mm->report_engine.now_frames);
-
-	*any = larger(frames_above(unreported, larger(goal, reserve)), now);
-	*zero = goal == 0 ? *any : larger(frames_above(mm->zero, goal), now);
-}
-
-/* The largest run of a class, at most max_frames long. */
-static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
-{
-	uint32_t orders = index_orders(mm, cls);
-
-	if (orders == 0 || max_frames == 0)
-		return false;
-	unsigned order = bit_last(orders), most = bit_last(max_frames);
-	bool whole = order >= MM_ORDER_AREA;
-	if (order > most)
-		order = most;
-	if (order < order_min)
-		return false;
-	pfn_t pfn = MM_PFN_NONE;
-	if (order >= MM_ORDER_AREA)
-		pfn = buddy_take_whole(mm, order, cls, false, TAKE_ISOLATE);
-	else if (!whole)
-		pfn = buddy_take_part(mm, order, cls, false, TAKE_ISOLATE);
-	if (pfn == MM_PFN_NONE && order < MM_ORDER_AREA)
-		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
-	if (pfn == MM_PFN_NONE)
-		return false;
-	block->pfn = pfn & ((1ull << 48) - 1);
-	block->order = order & 0xffffu;
-	return true;
-}
-
-static bool report_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block)
-{
-	uint64_t any, zero;
-
-	buddy_cursor_release(mm);
-	budget(mm, &any, &zero);
-	any = smaller(any, max_frames);
-	zero = smaller(zero, any);
-	return pick_class(mm, CLASS_DIRTY, any, block) || pick_class(mm, CLASS_UNREPORTED, zero, block) ||
-	       pick_class(mm, CLASS_ZERO, zero, block);
-}
-
-/* Whether report_pick would find something, without taking it. */
-static bool reportable(struct mm *mm)
-{
-	static const uint8_t classes[] = {CLASS_DIRTY, CLASS_UNREPORTED, CLASS_ZERO};
-	uint64_t any, zero;
-
-	buddy_cursor_release(mm);
-	budget(mm, &any, &zero);
-	for (unsigned i = 0; i < ARRAY_LEN(classes); i++) {
-		uint32_t orders = index_orders(mm, classes[i]);
-		uint64_t room = classes[i] == CLASS_DIRTY ? any : (zero < any ? zero : any);
-		if (orders != 0 && bit_last(orders) >= order_min && room >= 1ull << order_min)
-			return true;
-	}
-	return false;
-}
 
 static bool report_wait(struct mm *mm);
 
@@ -148,11 +82,11 @@ static void slot_close(struct mm *mm, struct report_slot *slot, unsigned state)
 	slot->in_flight = false;
 	slot->generation++;
 	e->in_flight_frames -= slot->batch.frames;
-	if (state == CLASS_REPORTED)
+	if (state == CLASS_REPORTED || state == CLASS_REPORTED_ZERO)
 		e->frames += slot->batch.frames;
 	else
 		e->errors++;
-	if (state != GIVE_AS_WAS) /* what was known to be zero isn't any more */
+	if (state == CLASS_REPORTED || state == CLASS_DIRTY) /* what was known to be zero isn't any more */
 		for (unsigned i = 0; i < slot->batch.count; i++)
 			this_cpu(mm)->wasted_frames +=
 				contents_zero_frames(mm, slot->batch.block[i].pfn, slot->batch.block[i].order);
@@ -171,7 +105,7 @@ void report_done(struct report_sink *sink, unsigned tag, bool ok)
 		mm_port_log("report: %s answered 0x%x, which isn't in flight", sink->name, tag);
 		return;
 	}
-	slot_close(mm, slot, ok ? CLASS_REPORTED : GIVE_AS_WAS);
+	slot_close(mm, slot, !ok ? GIVE_AS_WAS : sink->keeps_zero ? CLASS_REPORTED_ZERO : CLASS_REPORTED);
 }
 
 static unsigned slots_in_flight(const struct report_engine *e)
@@ -217,6 +151,17 @@ static void look(struct mm *mm)
 			slot_close(mm, &e->slot[i], CLASS_DIRTY);
 }
 
+/* Nothing but zero goes to a host that keeps it: it may take a frame's contents for what it was promised. */
+static void expect_zero(struct mm *mm, const struct page_batch *batch)
+{
+	for (unsigned i = 0; i < batch->count; i++) {
+		ASSERT(contents_zero_frames(mm, batch->block[i].pfn, batch->block[i].order) ==
+		       1ull << batch->block[i].order);
+		if (DEBUG)
+			contents_check_zero(batch->block[i].pfn, batch->block[i].order);
+	}
+}
+
 /* Fills a slot and hands it over; what it holds goes off what is left of the batch. Returns whether it went out. */
 static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *blocks, uint64_t *frames)
 {
@@ -226,6 +171,8 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 
 	if (page_proc_fill(mm, &page_proc_report, &slot->batch, (unsigned)most, *frames) == 0)
 		return false;
+	if (e->sink->keeps_zero)
+		expect_zero(mm, &slot->batch);
 	uint64_t out = slot->batch.frames;
 	*blocks -= slot->batch.count;
 	*frames -= slot->batch.frames;
@@ -255,7 +202,7 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 static bool batch_submit(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
-	uint64_t blocks = batch_blocks, frames = batch_blocks << order_min;
+	uint64_t blocks = batch_blocks, frames = batch_blocks << report_order_min;
 	unsigned most = e->sink->in_flight_max < REPORT_SLOTS ? e->sink->in_flight_max : REPORT_SLOTS;
 	bool any = false;
 
@@ -285,19 +232,46 @@ static void leave(struct report_engine *e)
 /* How soon an answer is looked for: the device is another thread of the host, which needs some time. */
 #define POLL_NS 100000u
 
-/* Whether something is left that may be reported, paused or not. Below the low watermark nothing may be isolated: only
- * what report_now asked for is left then, and has to wait. */
-static bool left(struct mm *mm)
+/* How soon is looked for what was to be zeroed. */
+#define ZEROED_NS 5000000u
+
+/* What is left that may be reported, paused or not. Below the low watermark nothing may be isolated: only what
+ * report_now asked for is left then, and has to wait. */
+static enum report_found left(struct mm *mm)
 {
 	mm_lock(mm);
-	bool any = (!mm->pressure || mm->report_engine.now_frames != 0) && reportable(mm);
+	bool none = mm->pressure && mm->report_engine.now_frames == 0;
+	enum report_found found = none ? FOUND_NOTHING : report_find(mm);
 	mm_unlock(mm);
-	return any;
+	return found;
+}
+
+/* Wants all zeroed that could be reported then, or, with wanted false, nothing any more. */
+static void demand(struct mm *mm, bool wanted)
+{
+	uint64_t any = 0, zero;
+
+	mm_lock(mm);
+	if (wanted)
+		report_budget(mm, &any, &zero);
+	marks_demand(mm, (unsigned)report_order_min, any);
+	mm_unlock(mm);
 }
 
 static bool held_up(const struct mm *mm)
 {
 	return mm->report_engine.paused || mm->pressure;
+}
+
+/* The sink has gone, or is to go. */
+static void retire(struct mm *mm)
+{
+	struct report_engine *e = &mm->report_engine;
+
+	e->sink = NULL;
+	e->state = REPORT_IDLE;
+	e->now_frames = 0;
+	demand(mm, false);
 }
 
 static uint64_t step(struct mm *mm)
@@ -308,26 +282,26 @@ static uint64_t step(struct mm *mm)
 	look(mm);
 	if (e->sink != NULL && e->sink->capacity == 0 && slots_in_flight(e) == 0) {
 		mm_port_log("report: %s has gone off, there is no reporter", e->sink->name);
-		e->sink = NULL;
-		e->state = REPORT_IDLE;
-		e->now_frames = 0;
+		retire(mm);
 	}
 	if (e->sink == NULL)
 		return UINT64_MAX;
-	if (slots_in_flight(e) != 0 && (e->stuck || held_up(mm) || !left(mm)))
+	if (slots_in_flight(e) != 0 && (e->stuck || held_up(mm) || left(mm) == FOUND_NOTHING))
 		return now + POLL_NS;
 	/* Frees don't tell us; looking now and then is cheaper for everybody. */
 	const uint64_t later = now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
 	if (e->paused) {
+		demand(mm, false);
 		e->state = REPORT_IDLE;
 		return later; /* the device may want other things */
 	}
 	if (e->state == REPORT_IDLE)
 		mm_drain(mm); /* what was cached since the last look isn't hot any more, and may complete a block */
-	bool more = left(mm);
-	if (!more)
+	enum report_found found = left(mm);
+	if (found == FOUND_NOTHING)
 		e->now_frames = 0;
-	if (!more || held_up(mm)) {
+	if (found == FOUND_NOTHING || held_up(mm)) {
+		demand(mm, false);
 		e->state = REPORT_IDLE;
 		return later;
 	}
@@ -338,6 +312,10 @@ static uint64_t step(struct mm *mm)
 	if (e->state == REPORT_REQUESTED && now < e->next_ns && (e->now_frames == 0 || e->failed))
 		return e->next_ns;
 	e->state = REPORT_ACTIVE;
+	if (found == FOUND_UNZEROED) {
+		demand(mm, true);
+		return now + (slots_in_flight(e) != 0 ? POLL_NS : ZEROED_NS);
+	}
 	if (!batch_submit(mm) && e->failed) {
 		e->state = REPORT_REQUESTED;
 		e->next_ns = now + (delay_ms > 1000 ? delay_ms : 1000) * 1000000;
@@ -379,7 +357,7 @@ bool report_is_done(struct mm *mm)
 	if (e->sink == NULL)
 		return true;
 	mm_drain(mm); /* as the next step would: it may complete a block */
-	return e->in_flight_frames == 0 && !left(mm);
+	return e->in_flight_frames == 0 && left(mm) == FOUND_NOTHING;
 }
 
 int report_register(struct mm *mm, struct report_sink *sink)
@@ -413,9 +391,7 @@ int report_unregister(struct mm *mm, struct report_sink *sink)
 	e->paused = paused;
 	if (e->in_flight_frames != 0)
 		return -1;
-	e->sink = NULL;
-	e->state = REPORT_IDLE;
-	e->now_frames = 0;
+	retire(mm);
 	return 0;
 }
 
@@ -455,17 +431,20 @@ void report_status(struct mm *mm, struct report_status *out)
 	for (unsigned i = 0; i < mm->cpu_count; i++)
 		waits += mm->cpu[i].alloc_waits;
 	mm_lock(mm);
-	budget(mm, &any, &zero);
-	bool more = reportable(mm), short_of_memory = mm->pressure;
+	report_budget(mm, &any, &zero);
+	enum report_found found = report_find(mm);
+	bool short_of_memory = mm->pressure;
 	mm_unlock(mm);
 	*out = (struct report_status){
 		.sink = e->sink != NULL ? e->sink->name : NULL,
 		.state = (enum report_state)e->state,
 		.paused = e->paused,
+		.keeps_zero = report_keeps_zero(mm),
+		.waits_for_zero = found == FOUND_UNZEROED && e->in_flight_frames == 0,
 		.short_of_memory = short_of_memory,
 		.in_flight_requests = slots_in_flight(e),
 		.in_flight_frames = e->in_flight_frames,
-		.reportable_frames = more ? any : 0,
+		.reportable_frames = found != FOUND_NOTHING ? any : 0,
 		.reported_frames_total = e->frames,
 		.requests = e->requests,
 		.errors = e->errors,

@@ -1,7 +1,8 @@
 /* Tells a host which free memory it needn't back: the policy over the page processor that reports, and the sink that
  * carries the ranges away. mm/ knows no device; a driver registers.
  *
- * Knobs: report.order, report.delay_ms, report.batch, report.reserve_pct, report.timeout_ms. Preset: linux.
+ * Knobs: report.order, report.delay_ms, report.batch, report.reserve_pct, report.timeout_ms, report.poison. Preset:
+ * linux.
  */
 #pragma once
 
@@ -21,6 +22,9 @@ struct report_range {
  * capacity  how many ranges one submit may carry (what fits the ring in one chain). A sink that has gone off for good
  *           sets it to 0: the next report_step that finds nothing in flight takes it out, as by report_unregister.
  * in_flight_max  how many submits may be under way at once, at least 1
+ * keeps_zero  the host promised that what was zero stays zero, and wants nothing else: only blocks of which every frame
+ *           is ZERO are submitted, and they come back REPORTED+ZERO. Otherwise contents are undefined after a report.
+ *           Doesn't change while registered.
  * submit    starts the report of count <= capacity ranges; tag comes back through report_done. Returns 0, or -1 when it
  *           can't be done now or ever: the batch goes back unreported and counts as an error. ranges is the caller's
  *           and gone after the call.
@@ -33,10 +37,14 @@ struct report_sink {
 	struct mm *mm; /* set by report_register */
 	unsigned capacity;
 	unsigned in_flight_max;
+	bool keeps_zero;
 	int (*submit)(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag);
 	void (*poll)(struct report_sink *sink);
 	bool (*reset)(struct report_sink *sink);
 };
+
+/* Whether a sink is to see to it that zero stays zero, if its host can: the knob report.poison, constant after boot. */
+bool report_wants_zero_kept(void);
 
 /* Makes sink the reporter. Returns 0, or -1 when there is one already (logged, named). The sink must stay valid until
  * report_unregister. */
@@ -65,8 +73,9 @@ uint64_t report_step(struct mm *mm);
 extern void (*report_wake_hook)(struct mm *mm);
 
 /* True when nothing is in flight and there is nothing left that may be reported, or there is no reporter. While
- * reporting is paused, or the reporter refuses what it is given, that isn't so as long as there is something. Want of
- * memory (below the low watermark) leaves nothing but what report_now asked for. */
+ * reporting is paused, or the reporter refuses what it is given, or what is left must be zeroed first and zeroing is
+ * paused, that isn't so as long as there is something. Want of memory (below the low watermark) leaves nothing but what
+ * report_now asked for. */
 bool report_is_done(struct mm *mm);
 
 /* Reports now: no delay, no reserve, no marks, until as much as is free now and not reported has gone, or there is
@@ -80,6 +89,8 @@ struct report_status {
 	const char *sink; /* NULL: none */
 	enum report_state state;
 	bool paused;
+	bool keeps_zero;      /* the sink does */
+	bool waits_for_zero;  /* all that is left must become zero first */
 	bool short_of_memory; /* below the low watermark: nothing is reported */
 	uint64_t in_flight_requests;
 	uint64_t in_flight_frames;

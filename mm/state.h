@@ -168,6 +168,7 @@ struct zero_engine {
 	bool now;      /* (A) */
 	bool paused;   /* (A) */
 	bool reported; /* owner of the batch: reported frames may be picked */
+	bool demanded; /* owner of the batch: it is for mm.demand, not for the marks */
 	bool wake_due; /* (A) set by interrupts */
 	uint64_t wanted_since_ns; /* (L) since when there is work; 0: there is none */
 	unsigned next;		  /* owner of the batch: block in hand */
@@ -178,6 +179,12 @@ struct zero_engine {
 	uint64_t due_at;	 /* (A) idle_frames when the wake-up became due */
 	uint64_t yields[18];	 /* owner of the batch */
 	struct page_batch batch; /* owner of the batch: who made batch_state RUNNING, else (L) */
+};
+
+/* So many frames are wanted zero, in free unreported blocks of at least this order; 0 frames: none are. */
+struct zero_demand {
+	unsigned order;
+	uint64_t frames;
 };
 
 #define REPORT_SLOTS 4u
@@ -253,4 +260,6 @@ struct mm {
 	uint64_t lock_count;	 /* (L) */
 	uint64_t lock_since_ns;	 /* (L) 0: this hold isn't timed */
 	uint64_t lock_max_ns;	 /* (L) */
+
+	struct zero_demand demand; /* (L) what is to be zeroed beyond the marks, see marks.h */
 };

@@ -4,6 +4,7 @@
  * the gap keeps a workload that frees and allocates the same blocks from being followed all the time. Dirty frames in
  * areas that are partly in use come first (they can't be given to the host anyway), then whole areas. Reported frames
  * are left alone but for filling up to the low mark: an idle guest doesn't make its host back what nobody asked for.
+ * What somebody demands (marks_demand) goes before the marks.
  *
  * A batch stays allocatable. Between frames the CPU that zeroes looks whether somebody wants it back (abort), or the
  * CPU (should_yield): then it parks the batch and returns. An allocator gives a parked batch back itself, under the
@@ -46,15 +47,16 @@ static uint64_t reported_dirty_frames(const struct mm *mm)
 	return mm->reported - mm->reported_zero;
 }
 
-/* How many frames are left to be zeroed, paused or not; *reported: of reported memory too. What this CPU's cache still
- * holds when all else is zero has gone cold. Below the low watermark nothing may be isolated: the marks don't count
- * there, and what zero_now asked for has to wait. */
-static uint64_t left(struct mm *mm, bool *reported)
+/* How many frames are left to be zeroed, paused or not. *reported: of reported memory too; *demanded: not for the marks
+ * but for somebody's demand. What this CPU's cache still holds when all else is zero has gone cold. Below the low
+ * watermark nothing may be isolated: marks and demands don't count there, and what zero_now asked for has to wait. */
+static uint64_t left(struct mm *mm, bool *reported, bool *demanded)
 {
 	struct zero_engine *e = &mm->zero_engine;
 	uint64_t low = marks_low(mm), high = marks_high(mm), stock = mm->zero;
 
 	*reported = false;
+	*demanded = false;
 	if (e->now) {
 		*reported = true;
 		cache_drain(mm, this_cpu(mm));
@@ -62,6 +64,10 @@ static uint64_t left(struct mm *mm, bool *reported)
 		if (all == 0)
 			e->now = false;
 		return all;
+	}
+	if (!mm->pressure && mm->demand.frames != 0 && dirty_frames(mm) != 0) {
+		*demanded = true;
+		return smaller(dirty_frames(mm), mm->demand.frames);
 	}
 	if (zero_policy_knob != ZERO_POLICY_IDLE || mm->pressure)
 		return 0;
@@ -89,12 +95,12 @@ static unsigned largest_order(uint64_t frames)
 	return order < MM_ORDER_AREA ? order : MM_ORDER_AREA - 1;
 }
 
-static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
+/* Isolates a run of the class: of area a, or, if that is none, of one that is wholly free. */
+static bool pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_frames, struct mm_block *block)
 {
 	unsigned order = largest_order(max_frames);
 	pfn_t pfn;
 
-	uint32_t a = index_find_part(mm, cls, 0, false);
 	if (a == AREA_NONE)
 		a = index_find_mixed(mm, cls, 0, false);
 	if (a != AREA_NONE) {
@@ -110,8 +116,35 @@ static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct 
 	return pfn != MM_PFN_NONE;
 }
 
+static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
+{
+	return pick_from(mm, index_find_part(mm, cls, 0, false), cls, max_frames, block);
+}
+
+/* Dirty frames where a block of the demanded order is free and unreported, as far as the indexes tell: an area with
+ * such a block may have other dirty frames too. Where nothing is found, nothing is left to meet the demand with. */
+static bool pick_demanded(struct mm *mm, uint64_t max_frames, struct mm_block *block)
+{
+	struct zero_demand *demand = &mm->demand;
+	uint32_t a = AREA_NONE;
+
+	buddy_cursor_release(mm);
+	if (demand->order < MM_ORDER_AREA)
+		a = index_find_part(mm, CLASS_DIRTY, demand->order, false);
+	if (a == AREA_NONE && demand->order < MM_ORDER_AREA)
+		a = index_find_part(mm, CLASS_UNREPORTED, demand->order, false);
+	if (!pick_from(mm, a, CLASS_DIRTY, max_frames, block)) {
+		demand->frames = 0;
+		return false;
+	}
+	demand->frames -= smaller(demand->frames, 1ull << block->order);
+	return true;
+}
+
 static bool zero_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block)
 {
+	if (mm->zero_engine.demanded)
+		return pick_demanded(mm, max_frames, block);
 	return pick_class(mm, CLASS_DIRTY, max_frames, block) ||
 	       (mm->zero_engine.reported && pick_class(mm, CLASS_REPORTED, max_frames, block));
 }
@@ -218,7 +251,7 @@ static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 	if (e->batch_state == ZERO_BATCH_RUNNING)
 		goto out; /* another CPU is at it */
 	if (e->batch_state == ZERO_BATCH_HELD) {
-		if (e->paused || (zero_policy_knob != ZERO_POLICY_IDLE && !e->now)) {
+		if (e->paused || (zero_policy_knob != ZERO_POLICY_IDLE && !e->now && !e->demanded)) {
 			batch_put(mm);
 			goto out;
 		}
@@ -226,12 +259,12 @@ static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 		verdict = ZERO_AGAIN;
 		goto out;
 	}
-	frames = e->paused || mm->pressure ? 0 : left(mm, &e->reported);
+	frames = e->paused || mm->pressure ? 0 : left(mm, &e->reported, &e->demanded);
 	if (frames == 0) {
 		e->wanted_since_ns = 0;
 		goto out;
 	}
-	if (!e->now && delay_ms != 0) {
+	if (!e->now && !e->demanded && delay_ms != 0) {
 		uint64_t now = mm_port_now_ns();
 		if (e->wanted_since_ns == 0)
 			e->wanted_since_ns = now;
@@ -293,10 +326,10 @@ void zero_wake_due(struct mm *mm)
 
 bool zero_is_done(struct mm *mm)
 {
-	bool reported;
+	bool reported, demanded;
 
 	mm_lock(mm);
-	bool done = mm->zero_engine.batch_state == ZERO_BATCH_NONE && left(mm, &reported) == 0;
+	bool done = mm->zero_engine.batch_state == ZERO_BATCH_NONE && left(mm, &reported, &demanded) == 0;
 	mm_unlock(mm);
 	return done;
 }
@@ -324,7 +357,7 @@ void zero_resume(struct mm *mm)
 void zero_status(struct mm *mm, struct zero_status *out)
 {
 	const struct zero_engine *e = &mm->zero_engine;
-	bool reported;
+	bool reported, demanded;
 
 	mm_lock(mm);
 	*out = (struct zero_status){
@@ -332,7 +365,7 @@ void zero_status(struct mm *mm, struct zero_status *out)
 		.paused = e->paused,
 		.running = e->filling,
 		.short_of_memory = mm->pressure,
-		.left_frames = left(mm, &reported),
+		.left_frames = left(mm, &reported, &demanded),
 		.now = e->now,
 		.stock_frames = mm->zero,
 		.low_frames = marks_low(mm),

@@ -14,6 +14,7 @@
 /* 5.5.3 Feature bits */
 #define F_STATS_VQ	 (1ull << 1)
 #define F_FREE_PAGE_HINT (1ull << 3)
+#define F_PAGE_POISON	 (1ull << 4)
 #define F_PAGE_REPORTING (1ull << 5)
 
 /* 5.5.2 Virtqueues; 0 and 1, for inflating and deflating, stay switched off */
@@ -21,7 +22,8 @@
 #define QUEUE_REPORTING 4u
 
 /* 5.5.4 Device configuration layout */
-#define CONFIG_NUM_PAGES 0u
+#define CONFIG_NUM_PAGES  0u
+#define CONFIG_POISON_VAL 12u
 
 #define CHAIN_BYTES_MAX	 (1ull << 32) /* 2.7.5 */
 #define RESET_TIMEOUT_NS 10000000ull  /* at a time: an allocation may be waiting, and asks again */
@@ -273,11 +275,46 @@ static void log_target(struct balloon *b)
 		driver_port_log("balloon: the host asks for %u frames, which is not obeyed", pages);
 }
 
+/* 5.5.6.6.1 Driver Requirements: Page Poison: poison_val is set before DRIVER_OK, and never again. It is read back, for
+ * a device that remembers another value may fill pages with that. */
+static bool poison_is_0(struct balloon *b)
+{
+	uint32_t value;
+
+	return virtio_pci_config_write(&b->pci, CONFIG_POISON_VAL, 0) == 0 &&
+	       virtio_pci_config(&b->pci, CONFIG_POISON_VAL, &value, 1) == 0 && value == 0;
+}
+
+/* With PAGE_POISON, if that is wanted and to be had, else without. */
+static int negotiate(struct balloon *b)
+{
+	const uint64_t wanted = F_STATS_VQ | F_FREE_PAGE_HINT;
+	const bool keep = report_wants_zero_kept();
+
+	if (virtio_pci_negotiate(&b->pci, F_PAGE_REPORTING, keep ? wanted | F_PAGE_POISON : wanted))
+		return -1;
+	if (!keep)
+		return 0;
+	if (!(b->pci.accepted & F_PAGE_POISON)) {
+		driver_port_log("balloon: the device doesn't offer PAGE_POISON: report.poison is off");
+		return 0;
+	}
+	b->sink.keeps_zero = poison_is_0(b);
+	if (b->sink.keeps_zero)
+		return 0;
+	driver_port_log("balloon: the device's poison_val can't be made 0: report.poison is off");
+	if (!virtio_pci_reset(&b->pci, VIRTIO_PCI_RESET_NS)) {
+		driver_port_log("balloon: doesn't finish its reset");
+		return -1;
+	}
+	return virtio_pci_negotiate(&b->pci, F_PAGE_REPORTING, wanted);
+}
+
 static int bring_up(struct balloon *b)
 {
 	unsigned index;
 
-	if (virtio_pci_negotiate(&b->pci, F_PAGE_REPORTING, F_STATS_VQ | F_FREE_PAGE_HINT)) {
+	if (negotiate(b)) {
 		if (!(b->pci.offered & F_PAGE_REPORTING))
 			driver_port_log("balloon: the device doesn't offer free page reporting");
 		return -1;
@@ -296,9 +333,10 @@ static int bring_up(struct balloon *b)
 		kick(&b->stats.q);
 	if (report_register(b->sink.mm, &b->sink))
 		return -1;
-	driver_port_log("balloon: %02x:%02x.%x reports free memory by queue %u: %u requests of up to %u blocks at once",
-			b->pci.function.bus, b->pci.function.device, b->pci.function.function, index,
-			b->sink.in_flight_max, b->sink.capacity);
+	driver_port_log(
+		"balloon: %02x:%02x.%x reports free memory by queue %u: %u requests of up to %u blocks at once%s",
+		b->pci.function.bus, b->pci.function.device, b->pci.function.function, index, b->sink.in_flight_max,
+		b->sink.capacity, b->sink.keeps_zero ? ", zeroed ones only" : "");
 	return 0;
 }
 

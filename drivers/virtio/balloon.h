@@ -9,9 +9,13 @@
  *   STATS_VQ         so that the queues are numbered as expected; the device gets the buffer of statistics that it
  *                    must then have, renewed when poll finds it used
  *   FREE_PAGE_HINT   for the numbering as well; the device's command ids aren't followed, so no hint is ever given
+ *   PAGE_POISON      with the knob report.poison on: poison_val is 0, so only zeroed memory may be reported, and the
+ *                    device may not make anything else of it (5.5.6.6, 5.5.6.7): the sink keeps zero. Where the device
+ *                    doesn't offer it, or its poison_val can't be made 0, all is as with the knob off (logged)
  * and refused
- *   PAGE_POISON      so reported memory has undefined contents afterwards (5.5.6.7.1). QEMU knows the value of a driver
- *                    that accepts it, and drops nothing unless it is 0; without the feature it stays 0
+ *   PAGE_POISON      otherwise: then reported memory has undefined contents afterwards (5.5.6.7.1). QEMU knows the
+ *                    value of a driver that accepts it, and drops nothing unless it is 0; without the feature it
+ *                    stays 0
  *   MUST_TELL_HOST, DEFLATE_ON_OOM   nothing is inflated yet, so there is nothing to tell and nothing to deflate
  *   EVENT_IDX, INDIRECT_DESC and others: unused
  *

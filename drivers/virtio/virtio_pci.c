@@ -219,6 +219,14 @@ int virtio_pci_config(struct virtio_pci *v, unsigned offset, uint32_t *words, un
 	return -1;
 }
 
+int virtio_pci_config_write(struct virtio_pci *v, unsigned offset, uint32_t word)
+{
+	if (!v->device || (uint64_t)offset + sizeof(word) > v->device_bytes)
+		return -1;
+	driver_port_write32(v->device + offset, word);
+	return 0;
+}
+
 unsigned virtio_pci_queue_size(struct virtio_pci *v, unsigned index)
 {
 	driver_port_write16(common(v, COMMON_QUEUE_SELECT), (uint16_t)index);

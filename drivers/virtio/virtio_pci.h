@@ -55,6 +55,9 @@ int virtio_pci_negotiate(struct virtio_pci *v, uint64_t needed, uint64_t wanted)
  * (2.5.1). Returns 0; -1 when it isn't that long, or changes faster than it can be read (16 tries). */
 int virtio_pci_config(struct virtio_pci *v, unsigned offset, uint32_t *words, unsigned count);
 
+/* Writes a 32-bit word of the device's own configuration, at a multiple of 4. Returns 0; -1 when it isn't that long. */
+int virtio_pci_config_write(struct virtio_pci *v, unsigned offset, uint32_t word);
+
 /* How many descriptors the device has for queue index, 0 when there is no such queue. Untouched: whatever the device
  * says, power of two or not. */
 unsigned virtio_pci_queue_size(struct virtio_pci *v, unsigned index);

@@ -80,6 +80,42 @@ def policy(name, **stats):
                       **{counter.replace("_", ".", 1): check for counter, check in stats.items()}})
 
 
+# 512 MiB are dirtied, freed, given to the host, and asked for again as zero.
+POISON = """
+wait idle 60000
+alloc -o 9 -n 256
+fill 1 0x5a
+free 1
+wait idle 60000
+check
+alloc -o 9 -n 256 -z
+verify 2 0
+report
+stats -j
+fill 2 0xa5
+free all
+alloc -o 0 -n 5000
+free all
+report now
+wait report 60000
+zero pause
+check
+"""
+
+
+def poison(name, knob, balloon="", stats=None, flags="", **more):
+    cmdline = f"report.poison={knob}" + more.pop("cmdline", "")
+    return Row(f"poison-{name}", POISON, {
+        "MEM": "1G", "CMDLINE": cmdline, "BALLOON": "free-page-reporting=on" + balloon, "QEMUFLAGS": flags},
+        stats={"report.frames": at_least(256 * 512), "report.errors": exactly(0), **(stats or {})}, **more)
+
+
+KEPT = {"zero.hit_frames": at_least(256 * 512), "zero.alloc_frames": between(0, 64),
+        "zero.wasted_frames": between(0, 4096), "zero.idle_frames": between(256 * 512, 300 * 512)}
+FORGOTTEN = {"mm.reported_zero_frames": exactly(0), "zero.alloc_frames": at_least(200 * 512),
+             "zero.idle_frames": between(0, 40 * 512)}
+HINT = {"balloon": ",free-page-hint=on,iothread=io", "flags": "-object iothread,id=io"}
+
 ROWS = [
     # Expects what doesn't come, three times over: test_rows.py wants this one to fail, in each way.
     Row("canary", "version\n", {"MEM": "256M"}, status=1, expect=("no guest prints this",),
@@ -133,6 +169,25 @@ ROWS = [
         {"MEM": "1G"}, stats={"report.frames": at_least(5 * 4096), "report.errors": exactly(0)}),
     Row("preset-linux", "preset linux\nknob report.order\nknob report.delay_ms\nknob report.batch\n", {"MEM": "256M"},
         expect=(r"report\.order\D+9\b", r"report\.delay_ms\D+2000\b", r"report\.batch\D+32\b")),
+
+    # PAGE_POISON, in both numberings of the queues: what it gives, and that without it all is as it was.
+    poison("on", "on", stats=KEPT,
+           expect=(r"queue 3: .*, zeroed ones only$", r"^reporter +virtio-balloon, which keeps")),
+    poison("on-with-free-page-hint", "on", HINT["balloon"], KEPT, HINT["flags"], expect=(r"queue 4: .*, zeroed ones",)),
+    poison("on-policy-alloc", "on", stats=KEPT, cmdline=" zero.policy=alloc"),
+    poison("on-but-not-offered", "on", ",page-poison=off", FORGOTTEN, expect=(
+        r"balloon: the device doesn't offer PAGE_POISON: report\.poison is off$", r"^reporter +virtio-balloon$"),
+        reject=("zeroed ones only",)),
+    poison("on-but-not-offered-with-free-page-hint", "on", ",page-poison=off" + HINT["balloon"], FORGOTTEN,
+           HINT["flags"], expect=(r"report\.poison is off$",), reject=("zeroed ones only",)),
+    poison("off", "off", stats=FORGOTTEN, reject=("zeroed ones only", "PAGE_POISON")),
+    poison("off-and-not-offered-with-free-page-hint", "off", ",page-poison=off" + HINT["balloon"], FORGOTTEN,
+           HINT["flags"], reject=("zeroed ones only", "PAGE_POISON")),
+    Row("poison-waits-for-zeroing", "zero pause\nalloc -o 9 -n 8\nfill 1 1\nfree 1\n! wait report\n! wait idle\n"
+        "zero resume\nwait idle\n! knob report.poison off\nstats -j\n", {"MEM": "256M", "CMDLINE": "report.poison=on"},
+        expect=(r"^wait: reporting waits for zeroing, which is paused, with \d+ frames left \(`zero resume`\)$",
+                r"report\.poison can only be set on the kernel's command line"),
+        stats={"mm.reported_zero_frames": at_least(7 * 512)}),
 
     Row("memory-backend-memfd", EXERCISE + "stats -j\n",
         {"MEM": "1G", "QEMUFLAGS": "-object memory-backend-memfd,id=ram,share=on"},

@@ -6,9 +6,9 @@ DIRTY_BLOCKS = 1024  # of 2 MiB
 SLACK = 64 * MIB
 
 
-def dirty_then_free(**settings):
+def dirty_then_free(knobs="", **settings):
     """2 GiB written and freed leave QEMU as large as it was, and are right when they are written again."""
-    with Console(MEM="4G", CMDLINE="zero.low_pct=5 zero.high_pct=5", **settings) as guest:
+    with Console(MEM="4G", CMDLINE=f"zero.low_pct=5 zero.high_pct=5 {knobs}", **settings) as guest:
         guest.command("wait idle 120000", 150)
         before = guest.resident_bytes()
         stock = guest.stats("mm.")["mm.zero_frames"]
@@ -45,6 +45,34 @@ def test_reported_memory_leaves_the_host():
 def test_reported_memory_leaves_the_host_with_free_page_hint():
     dirty_then_free(BALLOON="free-page-reporting=on,free-page-hint=on,iothread=io",
                     QEMUFLAGS="-object iothread,id=io")
+
+
+def test_zeroed_memory_leaves_the_host_and_stays_zero():
+    """With PAGE_POISON: what left the host is asked for as zero, is a hit, and reads as zero."""
+    for hint in ({}, {"BALLOON": "free-page-reporting=on,free-page-hint=on,iothread=io",
+                      "QEMUFLAGS": "-object iothread,id=io"}):
+        with Console(MEM="2G", CMDLINE="report.poison=on", **hint) as guest:
+            guest.command("wait idle 120000", 150)
+            before = guest.resident_bytes()
+            guest.command("alloc -o 9 -n 512")
+            guest.command("fill 1 0x5a", 150)
+            assert guest.resident_bytes() > before + 900 * MIB
+            guest.command("free 1")
+            assert "not done" not in guest.command("wait idle 120000", 150)
+            assert abs(guest.resident_bytes() - before) <= SLACK
+            stats = guest.stats()
+            assert stats["mm.reported_zero_frames"] >= 500 * 512
+            guest.command("alloc -o 9 -n 512 -z")
+            after = guest.stats("zero.")
+            assert after["zero.hit_frames"] - stats["zero.hit_frames"] == 512 * 512
+            assert after["zero.alloc_frames"] == stats["zero.alloc_frames"]
+            assert abs(guest.resident_bytes() - before) <= SLACK, "nobody has touched it yet"
+            assert "verify:" not in guest.command("verify 2 0", 150)
+            assert guest.end() == 0
+
+
+def test_zeroed_memory_leaves_the_host_with_marks():
+    dirty_then_free("report.poison=on")
 
 
 def test_reported_memory_leaves_a_memfd():

@@ -4,6 +4,7 @@
 
 #include "host.h"
 #include "idle.h"
+#include "mm/marks.h"
 #include "mm/state.h"
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"
@@ -359,6 +360,26 @@ TEST(zero_taken, a_parked_batch_comes_back_when_the_policy_changes)
 	CHECK_EQ(mm->isolated, 0);
 	CHECK_EQ(host_counts.zero_cold_frames, 1);
 	CHECK_EQ(mm->zero, 1);
+	CHECK_MM(mm);
+}
+
+/* But what reporting demands is zeroed under every policy: the batch that made way goes on. */
+TEST(zero_taken, a_parked_batch_that_was_demanded_goes_on)
+{
+	struct mm *mm;
+	uint64_t wake;
+
+	fixture_quiet();
+	mm = fixture_mm(IDLE_FRAMES, MM_FRESH_DIRTY);
+	marks_demand(mm, MM_ORDER_AREA, AREA_FRAMES);
+	host_should_yield = idle_always_due;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(mm->isolated, 64);
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK_EQ(host_counts.zero_cold_frames, 2);
+	host_should_yield = NULL;
+	CHECK_EQ(fixture_idle(mm), AREA_FRAMES - 2);
+	CHECK_EQ(mm->zero, AREA_FRAMES);
 	CHECK_MM(mm);
 }
 

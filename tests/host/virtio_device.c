@@ -24,6 +24,8 @@
 #define CAP_SECOND  0xa4u
 #define CAP_LAST    0xf0u /* room for 16 bytes */
 
+#define CONFIG_POISON_VAL 12u
+
 #define DRIVER_OK   4u
 #define FEATURES_OK 8u
 #define FAILED	    0x80u
@@ -33,7 +35,10 @@
 
 #define POLICE(d, cond)                                                                               \
 	do {                                                                                          \
-		if ((d)->police && !(cond))                                                           \
+		if (cond)                                                                             \
+			break;                                                                        \
+		(d)->broken_rules++;                                                                  \
+		if ((d)->police)                                                                      \
 			test_port_fail(__FILE__, __LINE__, "the driver broke a rule: not %s", #cond); \
 	} while (0)
 
@@ -142,6 +147,13 @@ static struct descriptor descriptor(const struct device_queue *q, unsigned index
 	return d;
 }
 
+static bool is_zero(uint64_t addr, uint64_t bytes)
+{
+	const char *p = memory(addr, bytes);
+
+	return bytes == 0 || (p[0] == 0 && memcmp(p, p + 1, bytes - 1) == 0);
+}
+
 static void take_report(struct virtio_device *d, struct device_queue *q, unsigned head)
 {
 	uint64_t bytes = 0;
@@ -158,6 +170,8 @@ static void take_report(struct virtio_device *d, struct device_queue *q, unsigne
 		POLICE(d, !(desc.flags & ~3u));
 		POLICE(d, desc.len != 0);
 		POLICE(d, desc.addr % FRAME_SIZE == 0 && desc.len % FRAME_SIZE == 0);
+		/* 5.5.6.7.1: what is reported must hold poison_val by then */
+		POLICE(d, !(d->accepted & BALLOON_F_PAGE_POISON) || is_zero(desc.addr, desc.len));
 		bytes += desc.len;
 		if (d->range_count < DEVICE_RANGES_MAX) {
 			d->ranges[d->range_count].addr = desc.addr;
@@ -268,6 +282,7 @@ static void status_write(struct virtio_device *d, uint8_t value)
 			return;
 		d->status = 0;
 		d->accepted = 0;
+		d->poison_writes = 0;
 		memset(d->queues, 0, sizeof d->queues);
 		return;
 	}
@@ -275,6 +290,9 @@ static void status_write(struct virtio_device *d, uint8_t value)
 	POLICE(d, (value & d->status) == d->status);
 	POLICE(d, !(value & FEATURES_OK) || (value & 3) == 3);
 	POLICE(d, !(value & DRIVER_OK) || (value & 0xb) == 0xb);
+	/* 5.5.6.6.1: poison_val is set before DRIVER_OK */
+	if ((value & (DRIVER_OK | FAILED)) == DRIVER_OK && (d->accepted & BALLOON_F_PAGE_POISON))
+		POLICE(d, d->poison_writes && d->poison_val == 0);
 	d->failed_seen |= (value & FAILED) != 0;
 	if ((value & FEATURES_OK) && !(d->status & FEATURES_OK)) {
 		POLICE(d, !(d->accepted & ~offered(d)));
@@ -390,6 +408,28 @@ static uint32_t common_read(struct virtio_device *d, uint64_t at, unsigned size)
 	}
 }
 
+static uint32_t config_read(const struct virtio_device *d, uint64_t at)
+{
+	switch (at) {
+	case 0:
+		return d->num_pages;
+	case CONFIG_POISON_VAL:
+		return offered(d) & BALLOON_F_PAGE_POISON ? d->poison_val : ~0u;
+	default:
+		return at < CONFIG_POISON_VAL ? 0 : ~0u;
+	}
+}
+
+/* 5.5.6.6.1: never after DRIVER_OK. */
+static void config_write(struct virtio_device *d, uint64_t at, unsigned size, uint32_t value)
+{
+	POLICE(d, at == CONFIG_POISON_VAL && size == 4 && d->lie != LIE_CONFIG_SHORT);
+	POLICE(d, (d->accepted & BALLOON_F_PAGE_POISON) && (d->status & FEATURES_OK) && !(d->status & DRIVER_OK));
+	d->poison_writes++;
+	if (at == CONFIG_POISON_VAL && d->lie != LIE_POISON_READ_ONLY)
+		d->poison_val = value;
+}
+
 static uint32_t bar4_read(void *device, uint64_t at, unsigned size)
 {
 	struct virtio_device *d = device;
@@ -398,7 +438,7 @@ static uint32_t bar4_read(void *device, uint64_t at, unsigned size)
 	if (at < AT_ISR)
 		value = common_read(d, at, size);
 	else if (at >= AT_DEVICE && at < AT_NOTIFY)
-		value = at == AT_DEVICE ? d->num_pages : 0;
+		value = config_read(d, at - AT_DEVICE);
 	return size == 4 ? value : value & ((1u << (8 * size)) - 1);
 }
 
@@ -410,9 +450,12 @@ static void bar4_write(void *device, uint64_t at, unsigned size, uint32_t value)
 		common_write(d, at, size, value);
 		return;
 	}
-	POLICE(d, at >= AT_NOTIFY);
-	if (at < AT_NOTIFY)
+	POLICE(d, at >= AT_DEVICE);
+	if (at < AT_NOTIFY) {
+		if (at >= AT_DEVICE)
+			config_write(d, at - AT_DEVICE, size, value);
 		return;
+	}
 	POLICE(d, size == 2 && value < DEVICE_QUEUES && at == AT_NOTIFY + NOTIFY_MULTIPLIER * value);
 	POLICE(d, d->status & DRIVER_OK);
 	POLICE(d, d->queues[value].enable);
@@ -559,7 +602,9 @@ static void caps(const struct virtio_device *d, struct device_function *f)
 		cap(f, CAP_LAST, CAP_DEVICE, 20, 2, bar, AT_NOTIFY, 0x1000);
 	}
 	cap(f, CAP_DEVICE, CAP_ISR, length, 4, bar, d->lie == LIE_CAP_DEVICE ? AT_DEVICE + 2 : AT_DEVICE,
-	    d->lie == LIE_CAP_EMPTY ? 0 : 0x1000);
+	    d->lie == LIE_CAP_EMPTY	 ? 0
+	    : d->lie == LIE_CONFIG_SHORT ? CONFIG_POISON_VAL
+					 : 0x1000);
 	cap(f, CAP_ISR, CAP_COMMON, length, 3, bar, AT_ISR, 0x1000);
 	cap(f, CAP_COMMON,
 	    d->lie == LIE_CAP_LOOP ? CAP_NOTIFY

@@ -1,7 +1,7 @@
 /* A PCI bus with one virtio balloon on it, made of C, for host tests: it behaves, or lies in the way the test sets.
  *
  * It is written from the specification and from what QEMU 7.2 does, not from the driver. While `police` is set it ends
- * the test at the first thing the driver does that the specification forbids.
+ * the test at the first thing the driver does that the specification forbids; otherwise it counts them.
  *
  *   virtio_device_plug(&(struct virtio_device){0})   as QEMU's default: 1af4:1002 at 00:03.0, four queues
  */
@@ -30,6 +30,8 @@ enum device_lie {
 	LIE_NEVER_RESETS,     /* status doesn't go to 0 */
 	LIE_REFUSES_FEATURES, /* FEATURES_OK doesn't stick */
 	LIE_GENERATION,	      /* config_generation changes with every read */
+	LIE_CONFIG_SHORT,     /* offers PAGE_POISON, and its configuration ends before poison_val */
+	LIE_POISON_READ_ONLY, /* poison_val can't be changed */
 	LIE_INDEX_JUMP,	      /* answers, and moves the used index further than that */
 	LIE_ID_RANGE,	      /* answers with an id that no descriptor has */
 	LIE_ID_UNKNOWN,	      /* answers with an id that isn't in flight */
@@ -82,6 +84,7 @@ struct virtio_device {
 	enum device_numbering numbering;
 	unsigned queue_size; /* 0: 32 for reporting, 128 for others */
 	uint32_t num_pages;
+	uint32_t poison_val;
 	bool behind_bridge; /* on bus 1, behind a bridge that is on bus 0 */
 	bool by_ports;	    /* configuration space through ports 0xCF8/0xCFC, not ECAM */
 	bool wants_stats;   /* uses the statistics buffer each time it is given one */
@@ -94,7 +97,9 @@ struct virtio_device {
 	unsigned resets; /* writes of status 0 */
 	unsigned size_reads;
 	bool failed_seen; /* the driver set FAILED */
+	unsigned broken_rules;
 	uint64_t accepted;
+	unsigned poison_writes; /* since the last reset */
 	unsigned notifications;
 	unsigned reporting_index; /* the queue that reports, once features were accepted */
 	unsigned chains;	  /* reports taken */

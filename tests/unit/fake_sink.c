@@ -29,6 +29,8 @@ static int submit(struct report_sink *sink, const struct report_range *ranges, u
 			CHECK(!fake->dropped[pfn - fake->base]);
 			CHECK_EQ(mm_frame_state(sink->mm, pfn), MM_STATE_ISOLATED);
 		}
+		if (sink->keeps_zero)
+			CHECK(fixture_is(range->pfn, range->frames, 0));
 	}
 	if (fake->answer == FAKE_REFUSE || fake->submits == fake->fail_submit_at)
 		return -1;
@@ -54,7 +56,7 @@ static void answer(struct fake_sink *fake, unsigned at, bool ok)
 
 		memset(fake->dropped + (range->pfn - fake->base), 1, range->frames);
 		fake->frames += range->frames;
-		if (fake->scribble)
+		if (fake->scribble && !fake->sink.keeps_zero)
 			fixture_fill(range->pfn, range->frames, 0xde);
 	}
 	fake->pending_count--;

@@ -1,0 +1,105 @@
+/* Chooses what is reported: unreported blocks of at least report.order, while more than the reserve and the goal of the
+ * stock stays unreported (mm/marks.h). Dirty ones first, the largest first. Blocks with zero frames are reported only
+ * as far as the stock exceeds its goal, if it has one, since what was known to be zero is forgotten with it.
+ *
+ * A sink that keeps zero gets blocks that are zero wholly, as far as the stock exceeds its goal, and nothing else.
+ */
+#include "mm/report_pick.h"
+
+#include "lib/table.h"
+#include "mm/buddy.h"
+#include "mm/marks.h"
+
+uint64_t report_order_min = MM_ORDER_AREA;
+static uint64_t reserve_pct = 0;
+
+KNOB(report_order, .name = "report.order", .unit = "order", .max = MM_ORDER_MAX,
+     .help = "smallest block that is reported", .value = &report_order_min, .changed = report_changed);
+KNOB(report_reserve, .name = "report.reserve_pct", .unit = "% of managed", .max = 100,
+     .help = "free memory that is never reported", .value = &reserve_pct, .changed = report_changed);
+
+static uint64_t frames_above(uint64_t have, uint64_t keep)
+{
+	return have > keep ? have - keep : 0;
+}
+
+void report_budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
+{
+	uint64_t goal = marks_goal(mm), reserve = mm->managed * reserve_pct / 100;
+	uint64_t unreported = mm->free - mm->reported;
+	uint64_t now = marks_hold(mm) ? 0 : smaller(unreported, mm->report_engine.now_frames);
+
+	*any = larger(frames_above(unreported, larger(goal, reserve)), now);
+	*zero = goal == 0 ? *any : larger(frames_above(mm->zero, goal), now);
+}
+
+/* The largest run of a class, at most max_frames long. */
+static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
+{
+	uint32_t orders = index_orders(mm, cls);
+
+	if (orders == 0 || max_frames == 0)
+		return false;
+	unsigned order = bit_last(orders), most = bit_last(max_frames);
+	bool whole = order >= MM_ORDER_AREA;
+	if (order > most)
+		order = most;
+	if (order < report_order_min)
+		return false;
+	pfn_t pfn = MM_PFN_NONE;
+	if (order >= MM_ORDER_AREA)
+		pfn = buddy_take_whole(mm, order, cls, false, TAKE_ISOLATE);
+	else if (!whole)
+		pfn = buddy_take_part(mm, order, cls, false, TAKE_ISOLATE);
+	if (pfn == MM_PFN_NONE && order < MM_ORDER_AREA)
+		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
+	if (pfn == MM_PFN_NONE)
+		return false;
+	block->pfn = pfn & ((1ull << 48) - 1);
+	block->order = order & 0xffffu;
+	return true;
+}
+
+bool report_keeps_zero(const struct mm *mm)
+{
+	const struct report_sink *sink = mm->report_engine.sink;
+
+	return sink != NULL && sink->keeps_zero;
+}
+
+bool report_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block)
+{
+	uint64_t any, zero;
+
+	buddy_cursor_release(mm);
+	report_budget(mm, &any, &zero);
+	any = smaller(any, max_frames);
+	zero = smaller(zero, any);
+	if (report_keeps_zero(mm))
+		return pick_class(mm, CLASS_ZERO, zero, block);
+	return pick_class(mm, CLASS_DIRTY, any, block) || pick_class(mm, CLASS_UNREPORTED, zero, block) ||
+	       pick_class(mm, CLASS_ZERO, zero, block);
+}
+
+static bool has_block(struct mm *mm, unsigned cls, uint64_t room)
+{
+	uint32_t orders = index_orders(mm, cls);
+
+	return orders != 0 && bit_last(orders) >= report_order_min && room >= 1ull << report_order_min;
+}
+
+enum report_found report_find(struct mm *mm)
+{
+	uint64_t any, zero;
+
+	buddy_cursor_release(mm);
+	report_budget(mm, &any, &zero);
+	zero = smaller(zero, any);
+	bool clean = has_block(mm, CLASS_ZERO, zero), dirty = has_block(mm, CLASS_DIRTY, any);
+	if (!report_keeps_zero(mm))
+		return clean || dirty || has_block(mm, CLASS_UNREPORTED, zero) ? FOUND_BLOCK : FOUND_NOTHING;
+	if (clean)
+		return FOUND_BLOCK;
+	dirty |= has_block(mm, CLASS_UNREPORTED, any);
+	return dirty && MM_ZERO ? FOUND_UNZEROED : FOUND_NOTHING;
+}

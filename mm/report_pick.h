@@ -1,0 +1,31 @@
+/* Which blocks may go to the host: what mm/report.c asks. All calls want the lock held.
+ *
+ * Knobs: report.order, report.reserve_pct.
+ */
+#pragma once
+
+#include "mm/report.h"
+#include "mm/state.h"
+
+extern uint64_t report_order_min; /* the knob report.order */
+
+/* Wakes the reporting thread: a knob was changed. */
+void report_changed(void);
+
+/* Whether there is a reporter, and it keeps zero. */
+bool report_keeps_zero(const struct mm *mm);
+
+/* So many frames may be reported, in all and in blocks with zero ones among them. How many of a block's frames are
+ * zero isn't looked at, unless the stock wants none. */
+void report_budget(const struct mm *mm, uint64_t *any, uint64_t *zero);
+
+/* The next block, at most max_frames long, isolated; for the page processor. */
+bool report_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block);
+
+/* What report_pick would find, without taking it. */
+enum report_found {
+	FOUND_NOTHING,
+	FOUND_UNZEROED, /* nothing, until it was zeroed */
+	FOUND_BLOCK,
+};
+enum report_found report_find(struct mm *mm);

@@ -83,8 +83,8 @@ UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 # Fuzz targets are a file each, linked with the same parts.
 FUZZ_TARGETS := $(patsubst tests/fuzz/target_%.c,%,$(wildcard tests/fuzz/target_*.c))
-FUZZ_C := tests/fuzz/fuzz.c $(addprefix tests/host/,host.c host_mmio.c virtio_device.c balloon_rig.c) \
-	$(addprefix tests/unit/,fixture.c fake_sink.c) kernel/cmdline.c \
+FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) tests/unit/fixture.c kernel/cmdline.c \
+	$(addprefix tests/host/,host.c host_mmio.c virtio_device.c balloon_rig.c) \
 	$(filter-out kernel/symbols.c,$(HOST_PARTS))
 
 # A feature that is switched off takes all files with it that include its header.
@@ -149,8 +149,11 @@ BENCH_CFLAGS := -std=gnu11 -O2 -g -I. -Itests/host -DDEBUG=0 $(SWITCHES) -MMD -M
 # Fuzzing is clang's, whatever CC is. As the kernel is built otherwise: DEBUG=0 has paths that unit tests don't take.
 FUZZ_CC := $(if $(is_clang),$(CC),clang)
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -Diprintf=printf -fno-omit-frame-pointer \
-	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -I. -Itests/host -DDEBUG=0 \
-	$(SWITCHES) -MMD -MP
+	-I. -Itests/host -DDEBUG=0 $(SWITCHES) -MMD -MP
+# The judges are not under test themselves, and want to be fast.
+FUZZ_JUDGES := mm/check.c mm/states.c tests/fuzz/alloc_model.c
+SANITIZERS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz_of = $(if $(filter $(FUZZ_JUDGES),$(1)),-O2,$(SANITIZERS))
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 
@@ -333,7 +336,7 @@ $(O)/host/bench: $(BENCH_O) $(OBJ)/parts
 $(OBJ)/fuzz/%.o: %.c $(OBJ)/flags Makefile
 	$(call say,CC,$< (fuzz))
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(call warnings_of,$<) -c $< -o $@
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(call fuzz_of,$<) $(call warnings_of,$<) -c $< -o $@
 
 fuzz-programs: $(FUZZ_TARGETS:%=$(O)/fuzz/%)
 

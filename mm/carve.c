@@ -167,8 +167,8 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 		cache_drain(mm, this_cpu(mm)); /* others ran meanwhile */
 	if (all_free(mm, a, at, 1)) {
 		buddy_take_exact(mm, pfn, 1);
-	} else if (waits) {
-		goto out; /* it wasn't the caller's before, so it isn't now */
+	} else if (waits || area->kind == AREA_CACHED || kept_holds(mm, pfn)) {
+		goto out; /* it wasn't the caller's before, so it isn't now; or another CPU's cache has it */
 	} else {
 		if (area->kind == AREA_MAPPED && (area->flags & AREA_HOLES) != 0 &&
 		    (mm->bits[a].isolated[w] & mask) != 0)

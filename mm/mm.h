@@ -97,8 +97,8 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count);
 
 /* Takes a bad frame out of use for ever. Free: at once; in a batch: the batch is taken back first. Allocated: the
  * owner must have made it a block of order 0 (mm_split) and gives it up by this call instead of mm_free.
- * Managed frames fall by one. Returns 0, or -1 when the frame isn't managed, is retired already, is with a device
- * that doesn't give it back, or went from a batch to another owner before it could be had. */
+ * Managed frames fall by one. Returns 0, or -1 when the frame isn't managed, is retired already, is in another CPU's
+ * cache, is with a device that doesn't give it back, or went from a batch to another owner before it could be had. */
 int mm_retire(struct mm *mm, pfn_t pfn);
 
 /* Gives back what per-CPU caches hold, so that it can merge. */

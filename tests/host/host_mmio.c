@@ -29,6 +29,9 @@ static uintptr_t arena, arena_used;
 
 static uint64_t calls, fail_first, fail_calls;
 
+uint32_t (*host_mmio_read_hook)(paddr_t paddr, unsigned size, uint32_t value);
+void (*host_mmio_write_hook)(paddr_t paddr, unsigned size, uint32_t value);
+
 void host_mmio_reset(void)
 {
 	window_count = 0;
@@ -38,6 +41,8 @@ void host_mmio_reset(void)
 	calls = 0;
 	fail_first = 0;
 	fail_calls = 0;
+	host_mmio_read_hook = NULL;
+	host_mmio_write_hook = NULL;
 }
 
 void host_mmio_add(const struct host_window *window)
@@ -95,7 +100,7 @@ volatile void *driver_port_map(paddr_t paddr, size_t bytes)
 
 /* Where a pointer leads. False: it isn't from driver_port_map. Beyond the end of a mapping is an error of the
  * driver. */
-static bool find(const volatile void *p, unsigned size, struct host_window **window, uint64_t *offset)
+static bool find(const volatile void *p, unsigned size, struct host_window **window, uint64_t *offset, paddr_t *paddr)
 {
 	uintptr_t at = (uintptr_t)p;
 
@@ -103,17 +108,17 @@ static bool find(const volatile void *p, unsigned size, struct host_window **win
 		return false;
 	for (unsigned i = 0; i < mapping_count; i++) {
 		const struct mapping *m = &mappings[i];
-		paddr_t paddr = m->paddr + (at - m->start);
 
+		*paddr = m->paddr + (at - m->start);
 		if (at < m->start || at - m->start >= m->bytes)
 			continue;
-		if (at - m->start + size > m->bytes || (paddr & (size - 1)))
+		if (at - m->start + size > m->bytes || (*paddr & (size - 1)))
 			break;
 		*window = NULL;
 		for (unsigned w = 0; w < window_count; w++) {
-			if (paddr >= windows[w].base && paddr + size <= windows[w].base + windows[w].bytes) {
+			if (*paddr >= windows[w].base && *paddr + size <= windows[w].base + windows[w].bytes) {
 				*window = &windows[w];
-				*offset = paddr - windows[w].base;
+				*offset = *paddr - windows[w].base;
 			}
 		}
 		return true;
@@ -125,12 +130,15 @@ static bool read_bus(const volatile void *p, unsigned size, uint32_t *value)
 {
 	struct host_window *window;
 	uint64_t offset;
+	paddr_t paddr;
 
 	*value = ~0u;
-	if (!find(p, size, &window, &offset))
+	if (!find(p, size, &window, &offset, &paddr))
 		return false;
 	if (!call_fails() && window)
 		*value = window->read(window->device, offset, size);
+	if (host_mmio_read_hook)
+		*value = host_mmio_read_hook(paddr, size, *value);
 	return true;
 }
 
@@ -138,9 +146,12 @@ static bool write_bus(volatile void *p, unsigned size, uint32_t value)
 {
 	struct host_window *window;
 	uint64_t offset;
+	paddr_t paddr;
 
-	if (!find(p, size, &window, &offset))
+	if (!find(p, size, &window, &offset, &paddr))
 		return false;
+	if (host_mmio_write_hook)
+		host_mmio_write_hook(paddr, size, value);
 	if (!call_fails() && window)
 		window->write(window->device, offset, size, value);
 	return true;

@@ -31,3 +31,8 @@ uint64_t host_mmio_calls(void);
 /* What a failing port call does: map returns NULL, a read returns ones, a write is lost. first counts from 1; calls is
  * how many fail from there on, UINT64_MAX: all. */
 void host_mmio_fail(uint64_t first, uint64_t calls);
+
+/* What a read really gives, and what is written, for devices that lie: called with what the window said. NULL: nobody.
+ * host_mmio_reset forgets them. */
+extern uint32_t (*host_mmio_read_hook)(paddr_t paddr, unsigned size, uint32_t value);
+extern void (*host_mmio_write_hook)(paddr_t paddr, unsigned size, uint32_t value);

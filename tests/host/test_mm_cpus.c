@@ -86,3 +86,24 @@ TEST(mm_cpus, frames_that_share_a_row_of_counts_are_told_apart)
 	CHECK_EQ(fixture_count(mm, fixture_base(), 2048, MM_STATE_DIRTY), 3);
 	CHECK_MM(mm);
 }
+
+TEST(mm_cpus, a_frame_that_another_cpu_keeps_is_not_retired)
+{
+	struct mm *mm = fixture_mm(4096, MM_FRESH_DIRTY);
+	pfn_t pfn = fixture_base() + 77, area;
+
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 512), 0);
+	host_cpu = 1;
+	area = mm_alloc(mm, MM_ORDER_AREA, MM_ANY);
+	CHECK(area != MM_PFN_NONE);
+	mm_free(mm, area, MM_ORDER_AREA);
+	CHECK_EQ(mm_frame_state(mm, area + 5), MM_STATE_CACHED);
+	free_on(mm, 1, pfn);
+	host_cpu = 0;
+	CHECK_EQ(mm_retire(mm, pfn), -1);
+	CHECK_EQ(mm_retire(mm, area + 5), -1);
+	host_cpu = 1;
+	CHECK_EQ(mm_retire(mm, pfn), 0);
+	CHECK_EQ(mm_retire(mm, area + 5), 0);
+	CHECK_MM(mm);
+}

@@ -522,6 +522,8 @@ static void ecam_write(void *device, uint64_t at, unsigned size, uint32_t value)
 
 		POLICE(d, offset >= 0x10 && offset < 0x28);
 		POLICE(d, size == 4);
+		if (offset < 0x10 || offset >= 0x28 || size != 4)
+			return;
 		POLICE(d, !(f->config[4] & 2)); /* memory decoding must be off meanwhile */
 		memcpy(&old, f->config + offset, sizeof old);
 		keep = index && (f->config[offset - 4] & 7) == 4 ? 0 : 0xf;

@@ -1,0 +1,73 @@
+/* What the allocator may do, the naive way: one row for each frame. For the fuzz target alloc.
+ *
+ * There is one model at a time, of one allocator with at most MODEL_FRAMES_MAX frames. It reads the allocator's caches
+ * and reports in flight, to know what a request can count on, and writes nothing but the frames that it holds.
+ */
+#pragma once
+
+#include "mm/state.h"
+#include "tests/fuzz/fuzz.h"
+
+#define MODEL_FRAMES_MAX 2048u
+#define MODEL_HELD_MAX	 2048u
+
+/* What may have happened in this step, to frames that nobody holds. */
+#define TOUCHED_ALLOC  1u /* batches were taken back, caches emptied */
+#define TOUCHED_ZERO   2u
+#define TOUCHED_REPORT 4u
+
+struct model_block {
+	pfn_t pfn;
+	unsigned order;
+};
+
+struct model {
+	struct mm *mm;
+	unsigned count; /* frames, by rising pfn */
+	struct model_frame {
+		pfn_t pfn;
+		enum mm_state state; /* after the last step; CACHED counts as DIRTY */
+		uint32_t tag;	     /* what a held frame must read */
+	} frames[MODEL_FRAMES_MAX];
+	unsigned held_count;
+	struct model_block held[MODEL_HELD_MAX];
+	unsigned retired;
+	unsigned touched;
+	uint32_t next_tag;
+};
+extern struct model model;
+
+/* Makes an allocator as the input says. False: no usable frame, nothing to test. */
+bool model_begin(struct fuzz_input *in);
+
+/* How many blocks of an order a request on this CPU can count on, which is how many it gets before it fails; with or
+ * without what is with the device. */
+uint64_t model_blocks(unsigned order, unsigned want, bool in_flight);
+
+/* Whether mm_take_range gets these frames, on this CPU. */
+enum model_can { CAN_NOT, CAN_PERHAPS, CAN_SURELY };
+enum model_can model_can_take(pfn_t start, unsigned count);
+
+/* Whether another CPU's cache has the frame. */
+bool model_kept_elsewhere(pfn_t pfn);
+
+/* A block was given out: checks it and its contents, and tags them. */
+void model_hold(pfn_t pfn, unsigned order, unsigned want);
+
+/* The held block at this place is about to be freed: checks its tags, and returns it. */
+struct model_block model_drop(unsigned at);
+
+/* The host dropped a frame: it reads as junk. */
+void model_junk(pfn_t pfn);
+
+void model_touched(unsigned how);
+void model_policy_changed(void);
+
+/* After each operation: compares every frame with what may have become of it. */
+void model_step(void);
+
+/* mm_check, and every held frame and zero frame read. */
+void model_check_all(void);
+
+/* mm_totals and mm_buddy against a count of the frames. */
+void model_check_sums(void);

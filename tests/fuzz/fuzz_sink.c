@@ -1,0 +1,84 @@
+/* A reporter without a host; see fuzz_sink.h. */
+#include "tests/fuzz/fuzz_sink.h"
+
+#include "mm/mm.h"
+#include "tests/fuzz/alloc_model.h"
+
+static void answer(struct fuzz_sink *s, unsigned at, bool ok)
+{
+	struct fuzz_request request = s->pending[at];
+
+	s->pending_count--;
+	memmove(&s->pending[at], &s->pending[at + 1], (s->pending_count - at) * sizeof s->pending[0]);
+	for (unsigned i = 0; ok && i < request.count; i++)
+		for (pfn_t pfn = request.ranges[i].pfn; pfn < request.ranges[i].pfn + request.ranges[i].frames; pfn++)
+			model_junk(pfn);
+	report_done(&s->sink, request.tag, ok);
+}
+
+static int submit(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag)
+{
+	struct fuzz_sink *s = CONTAINER_OF(sink, struct fuzz_sink, sink);
+
+	FUZZ_CHECK(count >= 1 && count <= sink->capacity && count <= FUZZ_SINK_RANGES_MAX);
+	for (unsigned i = 0; i < count; i++) {
+		FUZZ_CHECK(ranges[i].frames != 0 && ranges[i].pfn % ranges[i].frames == 0);
+		for (pfn_t pfn = ranges[i].pfn; pfn < ranges[i].pfn + ranges[i].frames; pfn++)
+			FUZZ_CHECK(mm_frame_state(sink->mm, pfn) == MM_STATE_ISOLATED);
+	}
+	if (s->answer == FUZZ_SINK_REFUSE)
+		return -1;
+	FUZZ_CHECK(s->pending_count < sink->in_flight_max);
+	for (unsigned i = 0; i < s->pending_count; i++) {
+		FUZZ_CHECK(s->pending[i].tag != tag);
+		for (unsigned k = 0; k < s->pending[i].count; k++)
+			for (unsigned j = 0; j < count; j++) {
+				const struct report_range *with = &s->pending[i].ranges[k];
+
+				FUZZ_CHECK(ranges[j].pfn + ranges[j].frames <= with->pfn ||
+					   ranges[j].pfn >= with->pfn + with->frames);
+			}
+	}
+	struct fuzz_request *request = &s->pending[s->pending_count++];
+	request->tag = tag;
+	request->count = count;
+	memcpy(request->ranges, ranges, count * sizeof *ranges);
+	if (s->answer == FUZZ_SINK_AT_ONCE)
+		answer(s, s->pending_count - 1, true);
+	return 0;
+}
+
+static void poll(struct report_sink *sink)
+{
+	struct fuzz_sink *s = CONTAINER_OF(sink, struct fuzz_sink, sink);
+
+	if (s->answer == FUZZ_SINK_UNKNOWN_TAG)
+		report_done(sink, s->pending_count ? s->pending[0].tag + 4 : 0, true);
+	while (s->pending_count && s->answer != FUZZ_SINK_SILENT)
+		answer(s, s->answer == FUZZ_SINK_NEWEST_FIRST ? s->pending_count - 1 : 0,
+		       s->answer != FUZZ_SINK_DECLINE);
+}
+
+static bool reset(struct report_sink *sink)
+{
+	struct fuzz_sink *s = CONTAINER_OF(sink, struct fuzz_sink, sink);
+
+	if (s->reset_works)
+		s->pending_count = 0;
+	return s->reset_works;
+}
+
+void fuzz_sink_begin(struct fuzz_sink *s, struct fuzz_input *in)
+{
+	unsigned how = fuzz_u8(in);
+
+	*s = (struct fuzz_sink){
+		.sink = {.name = "fuzz",
+			 .capacity = 1 + how % FUZZ_SINK_RANGES_MAX,
+			 .in_flight_max = 1 + (how >> 6) % FUZZ_SINK_PENDING_MAX,
+			 .submit = submit,
+			 .poll = poll,
+			 .reset = reset},
+		.reset_works = true,
+	};
+}

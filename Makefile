@@ -21,6 +21,8 @@ CMDLINE ?=
 SCRIPT ?=
 QEMUFLAGS ?=
 BALLOON ?= free-page-reporting=on
+EXITDEV ?= y
+FWCFG ?= y
 TIMEOUT ?=
 V ?=
 O ?= build
@@ -30,7 +32,7 @@ REPORT ?= y
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-export MEM SMP ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON TIMEOUT V O
+export MEM SMP ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON EXITDEV FWCFG TIMEOUT V O
 
 ifeq ($(filter clang% gcc%,$(notdir $(CC))),)
 $(error CC is '$(CC)'; it can be gcc or clang)
@@ -78,7 +80,7 @@ BOOT_C := $(wildcard boot/*.c)
 # machine.
 HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,keys.c history.c line.c \
 	line_edit.c line_history.c line_complete.c complete.c parse.c cmd.c knob.c sorted.c script_lines.c symbols.c \
-	memmap.c acpi_tables.c) boot/elf.c boot/tables.c boot/cmdline.c
+	memmap.c acpi_tables.c acpi_power.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 # Fuzz targets are a file each, linked with the same parts.

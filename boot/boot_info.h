@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define BOOT_INFO_MAGIC	  0x3074686775306e21ull
-#define BOOT_INFO_VERSION 1u
+#define BOOT_INFO_VERSION 2u
 
 /* Where the loader maps things; linker.ld links the kernel at KERNEL_VBASE + its physical offset.
  *   DIRECT_MAP_BASE  all memory in the EFI map, readable and writable, never executable
@@ -27,13 +27,37 @@ struct boot_range {
 	uint64_t attributes;
 };
 
+/* A file of the boot volume, read into pages of its own. */
+struct boot_file {
+	uint64_t paddr; /* page-aligned; 0: there is none, or it isn't there to be read */
+	uint64_t bytes; /* without paddr: its size when that is too much, BOOT_FILE_UNREADABLE, or 0: there is none */
+};
+
+#define BOOT_FILE_UNREADABLE (~0ull)
+#define BOOT_CMDLINE_PATH    "\\nought\\cmdline.txt"
+#define BOOT_SCRIPT_PATH     "\\nought\\script.txt"
+#define BOOT_FILE_MAX	     (1u << 20) /* bytes; the limit of either file */
+#define BOOT_CMDLINE_MAX     4095u	/* characters of a command line that are read */
+
+/* Why EFI load options aren't a command line. */
+enum boot_options_fault {
+	BOOT_OPTIONS_SOUND,
+	BOOT_OPTIONS_LONG, /* more than BOOT_CMDLINE_MAX characters: so many */
+	BOOT_OPTIONS_CHAR, /* this UTF-16 unit isn't printable ASCII */
+};
+
 struct boot_info {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t range_count;
-	uint64_t ranges;       /* struct boot_range[range_count] */
-	uint64_t rsdp;	       /* 0 where the firmware has none */
-	uint64_t cmdline;      /* NUL-terminated ASCII from the EFI load options, or 0 */
+	uint64_t ranges;	/* struct boot_range[range_count] */
+	uint64_t rsdp;		/* 0 where the firmware has none */
+	uint64_t reset_system;	/* the firmware's runtime service, to be called with its memory mapped as it lies */
+	uint64_t cmdline;	/* NUL-terminated ASCII from the EFI load options, or 0 */
+	uint32_t options_fault; /* enum boot_options_fault: they were dropped, for that reason */
+	uint32_t options_value; /* ... and which value it was */
+	struct boot_file cmdline_file;
+	struct boot_file script_file;
 	uint64_t kernel_paddr; /* where the image lies, contiguous from linker.ld's __kernel_start ... */
 	uint64_t kernel_bytes; /* ... to __kernel_end, bss included */
 	uint64_t tables_paddr; /* the loader's page tables: one run, in use until the kernel has its own */

@@ -16,21 +16,38 @@ static size_t program_name(const char *s)
 	return end;
 }
 
+static unsigned unit_at(const void *options, size_t i)
+{
+	const uint8_t *bytes = options;
+	return bytes[2 * i] | (unsigned)bytes[2 * i + 1] << 8;
+}
+
+enum boot_options_fault cmdline_fault(const void *options, size_t bytes, size_t out_bytes, uint32_t *value)
+{
+	size_t length = 0;
+	*value = 0;
+	while (length < bytes / 2 && unit_at(options, length) != 0) {
+		unsigned unit = unit_at(options, length++);
+		if (unit < ' ' || unit > '~') {
+			*value = unit;
+			return BOOT_OPTIONS_CHAR;
+		}
+	}
+	if (length < out_bytes)
+		return BOOT_OPTIONS_SOUND;
+	*value = (uint32_t)length;
+	return BOOT_OPTIONS_LONG;
+}
+
 size_t cmdline_from_options(const void *options, size_t bytes, char *out, size_t out_bytes)
 {
-	const uint8_t *units = options;
+	uint32_t value;
 	size_t length = 0;
 	out[0] = 0;
-	for (size_t i = 0; i + 1 < bytes; i += 2) {
-		unsigned unit = units[i] | (unsigned)units[i + 1] << 8;
-		if (unit == 0)
-			break;
-		if (unit < ' ' || unit > '~' || length + 1 >= out_bytes) {
-			out[0] = 0;
-			return 0;
-		}
-		out[length++] = (char)unit;
-	}
+	if (cmdline_fault(options, bytes, out_bytes, &value) != BOOT_OPTIONS_SOUND)
+		return 0;
+	for (; length < bytes / 2 && unit_at(options, length) != 0; length++)
+		out[length] = (char)unit_at(options, length);
 	out[length] = 0;
 
 	size_t name = program_name(out);

@@ -15,7 +15,6 @@
 
 #define KERNEL_PATH	 L"\\kernel.elf"
 #define KERNEL_BYTES_MAX (256ull << 20)
-#define CMDLINE_MAX	 4096
 #define PADDR_MAX_32	 0xffffffffull
 #define EXIT_TRIES	 8
 #define MAP_SLACK	 32 /* descriptors that allocations between two looks at the map may add */
@@ -63,18 +62,50 @@ static void *allocate(uint64_t bytes, EFI_PHYSICAL_ADDRESS max, const CHAR16 *wh
 	return (void *)at;
 }
 
-/* The whole of kernel.elf, from the volume that this program was loaded from. */
-static void *read_kernel(EFI_LOADED_IMAGE *self, UINTN *bytes)
+/* The volume that this program was loaded from. */
+static EFI_FILE_HANDLE open_volume(EFI_LOADED_IMAGE *self)
 {
 	EFI_FILE_IO_INTERFACE *volume;
-	EFI_FILE_HANDLE root, file;
+	EFI_FILE_HANDLE root;
 	EFI_STATUS status = BS->HandleProtocol(self->DeviceHandle, &FileSystemProtocol, (void **)&volume);
 	if (!EFI_ERROR(status))
 		status = volume->OpenVolume(volume, &root);
 	if (EFI_ERROR(status))
 		FAIL(L"the volume that this loader came from can't be read (%r)", status);
+	return root;
+}
 
-	status = root->Open(root, &file, KERNEL_PATH, EFI_FILE_MODE_READ, 0);
+/* A text file, which needn't be there. What is wrong with it is the kernel's to say: it has a log. */
+static struct boot_file read_text(EFI_FILE_HANDLE root, CHAR16 *path)
+{
+	struct boot_file text = {0, BOOT_FILE_UNREADABLE};
+	EFI_FILE_HANDLE file;
+	EFI_STATUS status = root->Open(root, &file, path, EFI_FILE_MODE_READ, 0);
+	if (status == EFI_NOT_FOUND)
+		return (struct boot_file){0, 0};
+	if (EFI_ERROR(status))
+		return text;
+
+	EFI_FILE_INFO *info = LibFileInfo(file);
+	if (info && !(info->Attribute & EFI_FILE_DIRECTORY)) {
+		UINTN bytes = info->FileSize;
+		void *at = bytes <= BOOT_FILE_MAX ? allocate(bytes + 1, PADDR_MAX_32, path) : NULL;
+		if (!at)
+			text.bytes = info->FileSize;
+		else if (!EFI_ERROR(file->Read(file, &bytes, at)) && bytes == info->FileSize)
+			text = (struct boot_file){(uintptr_t)at, bytes};
+	}
+	if (info)
+		FreePool(info);
+	file->Close(file);
+	return text;
+}
+
+/* The whole of kernel.elf. */
+static void *read_kernel(EFI_FILE_HANDLE root, UINTN *bytes)
+{
+	EFI_FILE_HANDLE file;
+	EFI_STATUS status = root->Open(root, &file, KERNEL_PATH, EFI_FILE_MODE_READ, 0);
 	if (status == EFI_NOT_FOUND)
 		FAIL(L"kernel.elf: not found on this volume");
 	if (EFI_ERROR(status))
@@ -97,7 +128,6 @@ static void *read_kernel(EFI_LOADED_IMAGE *self, UINTN *bytes)
 		FAIL(L"kernel.elf: %ld bytes could be read of %ld", *bytes, info->FileSize);
 	FreePool(info);
 	file->Close(file);
-	root->Close(root);
 	return buffer;
 }
 
@@ -269,13 +299,20 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 
 	UINTN file_bytes;
 	struct elf_image image;
-	char *file = read_kernel(self, &file_bytes);
+	EFI_FILE_HANDLE root = open_volume(self);
+	char *file = read_kernel(root, &file_bytes);
 	uint64_t kernel = (uintptr_t)place_kernel(file, file_bytes, &image);
 	BS->FreePages((uintptr_t)file, pages_of(file_bytes));
 
-	struct boot_info *info = allocate(sizeof(*info) + CMDLINE_MAX, PADDR_MAX_32, L"the boot information");
+	struct boot_info *info = allocate(sizeof(*info) + BOOT_CMDLINE_MAX + 1, PADDR_MAX_32, L"the boot information");
 	char *cmdline = (char *)(info + 1);
-	cmdline_from_options(self->LoadOptions, self->LoadOptions ? self->LoadOptionsSize : 0, cmdline, CMDLINE_MAX);
+	UINTN options_bytes = self->LoadOptions ? self->LoadOptionsSize : 0;
+	uint32_t options_value;
+	uint32_t fault = cmdline_fault(self->LoadOptions, options_bytes, BOOT_CMDLINE_MAX + 1, &options_value);
+	cmdline_from_options(self->LoadOptions, options_bytes, cmdline, BOOT_CMDLINE_MAX + 1);
+	struct boot_file cmdline_file = read_text(root, L"" BOOT_CMDLINE_PATH);
+	struct boot_file script_file = read_text(root, L"" BOOT_SCRIPT_PATH);
+	root->Close(root);
 
 	/* Which addresses are memory doesn't change any more, only what it is used for. */
 	struct memory_map map = {0};
@@ -286,7 +323,12 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	*info = (struct boot_info){.magic = BOOT_INFO_MAGIC,
 				   .version = BOOT_INFO_VERSION,
 				   .rsdp = find_rsdp(),
+				   .reset_system = (uintptr_t)RT->ResetSystem,
 				   .cmdline = cmdline[0] ? (uintptr_t)cmdline : 0,
+				   .options_fault = fault,
+				   .options_value = options_value,
+				   .cmdline_file = cmdline_file,
+				   .script_file = script_file,
 				   .kernel_paddr = kernel,
 				   .kernel_bytes = image.end - image.start,
 				   .tables_paddr = tables.paddr,

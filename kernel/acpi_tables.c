@@ -188,14 +188,10 @@ static void parse_mcfg(const struct parser *p, const uint8_t *table, uint32_t by
 }
 
 /* The PM timer's port: the extended field where there is one, else the old one. */
-static void parse_fadt(const struct parser *p, const uint8_t *table, uint32_t bytes)
+static void parse_pm_timer(const struct parser *p, const uint8_t *table, uint32_t bytes)
 {
 	uint64_t port = 0;
 
-	if (bytes < 116) {
-		p->say("ACPI: FACP: %u bytes are too short", (unsigned)bytes);
-		return;
-	}
 	if (bytes >= 220 && table[208] == 1) /* address space: I/O */
 		port = u64_at(table + 212);
 	if (port == 0 && table[91] == 4) /* its length */
@@ -206,6 +202,31 @@ static void parse_fadt(const struct parser *p, const uint8_t *table, uint32_t by
 	}
 	p->out->pm_timer_port = (uint16_t)port;
 	p->out->pm_timer_bits = u32_at(table + 112) & BIT(8) ? 32 : 24;
+}
+
+/* The block of AML that the FADT names, where S5 is defined. */
+static void parse_dsdt(const struct parser *p, const uint8_t *fadt, uint32_t fadt_bytes)
+{
+	paddr_t paddr = fadt_bytes >= 148 ? u64_at(fadt + 140) : 0;
+	uint32_t bytes;
+	const uint8_t *dsdt = table_at(p, paddr ? paddr : u32_at(fadt + 40), "DSDT", &bytes);
+
+	if (dsdt && !acpi_power_s5(dsdt + HEADER_BYTES, bytes - HEADER_BYTES, &p->out->power))
+		p->say("ACPI: %s: no sleep state S5 that could switch the machine off", signature_of(dsdt).text);
+}
+
+static void parse_fadt(const struct parser *p, const uint8_t *table, uint32_t bytes)
+{
+	if (bytes < 116) {
+		p->say("ACPI: FACP: %u bytes are too short", (unsigned)bytes);
+		return;
+	}
+	parse_pm_timer(p, table, bytes);
+	acpi_power_fadt(table, bytes, &p->out->power);
+	if (p->out->power.control_a)
+		parse_dsdt(p, table, bytes);
+	else
+		p->say("ACPI: FACP: no PM1 control register that could switch the machine off");
 }
 
 static void parse_table(struct parser *p, paddr_t paddr)

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "kernel/acpi_power.h"
 #include "lib/types.h"
 
 /* Makes bytes of physical memory readable; NULL when it can't. What it returned stays valid until acpi_parse
@@ -35,6 +36,8 @@ struct acpi_info {
 
 	uint16_t pm_timer_port; /* 0: none */
 	unsigned pm_timer_bits; /* 24 or 32 */
+
+	struct acpi_power power;
 };
 
 /* Fills in what the tables that can be reached from the RSDP at paddr say; fields nobody speaks of get what every PC

@@ -1,7 +1,5 @@
 /* The boot order: from the loader's jump to the prompt.
  */
-#include <string.h>
-
 #include "arch/x86_64/apic.h"
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/clock.h"
@@ -11,8 +9,8 @@
 #include "arch/x86_64/upcall.h"
 #include "drivers/drivers.h"
 #include "kernel/acpi.h"
+#include "kernel/boot_text.h"
 #include "kernel/console.h"
-#include "kernel/fw_cfg.h"
 #include "kernel/idle.h"
 #include "kernel/knob.h"
 #include "kernel/log.h"
@@ -27,7 +25,6 @@
 #include "lib/table.h"
 #include "mm/mm.h"
 
-#define CMDLINE_BYTES	4096u
 #define IOAPIC_PC_PADDR 0xfec00000u /* where a PC without a MADT has it */
 
 static uint64_t boot_ms;
@@ -40,33 +37,13 @@ static uint64_t irq_off_max_ns(void)
 
 STAT_GET(irq_off_max, "irq.off_max_ns", "ns", "longest time with interrupts off", irq_off_max_ns);
 
-static char cmdline[CMDLINE_BYTES];
+static char cmdline[BOOT_CMDLINE_MAX + 1];
 
 static void say_version(void)
 {
 	static const char text[] = "Nought " NOUGHT_VERSION "\n";
 
 	tty_write(text, sizeof text - 1);
-}
-
-/* The host's command line if it gives one, even an empty one, else the loader's. */
-static void read_cmdline(const struct boot_info *info)
-{
-	int64_t size = fw_cfg_size("opt/nought/cmdline");
-
-	if (size >= 0) {
-		int64_t got = fw_cfg_read("opt/nought/cmdline", cmdline, sizeof cmdline - 1);
-
-		/* Half a word could be a good one with another meaning. */
-		while (got > 0 && got < size && cmdline[got - 1] != ' ')
-			got--;
-		if (got < size)
-			log_printf("command line: %ld bytes, only the first %ld are read, at most %u are allowed",
-				   (long)size, (long)got, CMDLINE_BYTES - 1);
-		cmdline[got < 0 ? 0 : got] = '\0';
-	} else if (info->cmdline) {
-		strlcpy(cmdline, phys_to_virt(info->cmdline), sizeof cmdline);
-	}
 }
 
 static void start_clock(uint64_t entry_tsc)
@@ -120,7 +97,8 @@ _Noreturn void kernel_main(const struct boot_info *info)
 	say_version();
 	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION)
 		panic("boot: the loader's information is not of version %u", BOOT_INFO_VERSION);
-	read_cmdline(info);
+	boot_text_cmdline(info, cmdline, sizeof cmdline);
+	boot_text_keep(info);
 	uint64_t entry_tsc = info->entry_tsc;
 	paddr_t rsdp = info->rsdp;
 	memory_map(info);

@@ -20,6 +20,7 @@ enum memmap_kind {
 	/* what the kernel itself takes, by memmap_set */
 	MEMMAP_LOST,
 	MEMMAP_KERNEL,
+	MEMMAP_KEPT, /* what the loader read and the kernel goes on reading */
 	MEMMAP_TABLES,
 	MEMMAP_METADATA,
 	MEMMAP_KINDS,

@@ -7,6 +7,7 @@
  */
 #include "kernel/memory.h"
 
+#include "arch/x86_64/firmware.h"
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/stacks.h"
 #include "kernel/log.h"
@@ -66,7 +67,7 @@ static paddr_t alloc_late(void)
 static bool is_direct(enum memmap_kind kind)
 {
 	return kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI || kind == MEMMAP_TABLES ||
-	       kind == MEMMAP_METADATA;
+	       kind == MEMMAP_METADATA || kind == MEMMAP_KEPT;
 }
 
 /* The next run of direct-mapped frames at or after range *i; moves *i behind it. False: none. */
@@ -88,11 +89,10 @@ static void must(int result, const char *what)
 		panic("boot: no room in the memory map for %s", what);
 }
 
-/* Takes a run of free frames out, below 4 GiB where there is room, so that a CPU that starts in 32-bit mode can load
- * CR3. */
-static void reserve_tables(void)
+/* Takes a run of free frames out, so many more than the direct map needs, below 4 GiB where there is room, so that a
+ * CPU that starts in 32-bit mode can load CR3. */
+static void reserve_tables(uint64_t frames)
 {
-	uint64_t frames = TABLES_SPARE;
 	pfn_t start, end;
 
 	for (size_t i = 0; next_direct(&i, &start, &end);)
@@ -182,8 +182,17 @@ void memory_map(const struct boot_info *info)
 		     "the loader's page tables");
 	pfn_t kernel = paddr_to_pfn(kernel_paddr);
 	must(memmap_set(&map, kernel, kernel + image_bytes / FRAME_SIZE, MEMMAP_KERNEL), "the kernel");
-	reserve_tables();
+	if (info->script_file.paddr) {
+		pfn_t script = paddr_to_pfn(info->script_file.paddr);
+		must(memmap_set(&map, script, script + info->script_file.bytes / FRAME_SIZE + 1, MEMMAP_KEPT),
+		     "the script");
+	}
+	const struct boot_range *ranges = phys_to_virt(info->ranges);
+	reserve_tables(TABLES_SPARE + firmware_tables_bound(ranges, info->range_count));
 	build_tables();
+	const char *why = firmware_init(ranges, info->range_count, info->reset_system);
+	if (why)
+		log_printf("firmware: it can't switch the machine off: %s", why);
 }
 
 static bool is_usable(enum memmap_kind kind)
@@ -286,7 +295,7 @@ void memory_totals(struct memory_totals *out)
 		.ram = ram_bytes,
 		.managed = mm.managed * FRAME_SIZE,
 		.firmware = memmap_frames(&map, MEMMAP_FIRMWARE) * FRAME_SIZE,
-		.kernel = memmap_frames(&map, MEMMAP_KERNEL) * FRAME_SIZE,
+		.kernel = (memmap_frames(&map, MEMMAP_KERNEL) + memmap_frames(&map, MEMMAP_KEPT)) * FRAME_SIZE,
 		.tables = memmap_frames(&map, MEMMAP_TABLES) * FRAME_SIZE,
 		.metadata = memmap_frames(&map, MEMMAP_METADATA) * FRAME_SIZE,
 	};

@@ -9,7 +9,9 @@
 #define POWER_FAILED 0x11u /* a command failed: 35 */
 #define POWER_PANIC  0x13u /* the kernel panicked: 39 */
 
-/* Lets the console's bytes out, then ends the machine; halts for ever where there is no such device. */
+/* Lets the console's bytes out, then ends the machine by that port. Where there is no such device it says
+ * "power-off: status N" in the console's last line, N being 0 (all good), 1 (a command failed) or 3 (panicked), and
+ * switches off through ACPI, or else the firmware; where neither can it halts for ever. Any context. */
 _Noreturn void power_exit(unsigned status);
 
 /* Resets the machine. */

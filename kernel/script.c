@@ -1,17 +1,13 @@
-/* Runs the host's script of console commands. */
+/* Runs a script of console commands: see script.h. */
 #include "kernel/script.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "kernel/boot_text.h"
 #include "kernel/cmd.h"
 #include "kernel/console.h"
-#include "kernel/fw_cfg.h"
 #include "kernel/line.h"
 #include "kernel/power.h"
-
-#define SCRIPT_FILE	 "opt/nought/script"
-#define SCRIPT_BYTES_MAX MIB
 
 static bool running, failed;
 
@@ -46,16 +42,15 @@ static void run_lines(const char *script, size_t length)
 
 void script_run(void)
 {
-	int64_t size = fw_cfg_size(SCRIPT_FILE);
-	if (size < 0)
+	const char *script;
+	size_t bytes;
+
+	if (!boot_text_script(&script, &bytes))
 		return;
-	char *script = size <= (int64_t)SCRIPT_BYTES_MAX ? malloc((size_t)size + 1) : NULL;
-	if (!script || fw_cfg_read(SCRIPT_FILE, script, (size_t)size) != size) {
-		iprintf("script: can't read its %ld bytes, at most %llu are allowed\n", size, SCRIPT_BYTES_MAX);
+	if (script)
+		run_lines(script, bytes);
+	else
 		failed = true;
-	} else {
-		run_lines(script, (size_t)size);
-	}
 	fflush(stdout);
 	power_exit(failed ? POWER_FAILED : POWER_OK);
 }

@@ -1,4 +1,4 @@
-/* Console commands from a file that the host hands over (fw_cfg opt/nought/script), run instead of the console.
+/* Console commands from a file that the host hands over (kernel/boot_text.h), run instead of the console.
  *
  * One command a line; lines end with LF, CR LF or CR, the last one perhaps with nothing. Blank lines and lines that
  * begin with # are skipped; a # at the start of a later word begins a comment too. Each command is echoed behind the

@@ -28,6 +28,7 @@
 
 static paging_alloc_fn *alloc_hook;
 static paddr_t root;
+static paddr_t identity_root; /* 0: nothing was mapped there */
 static uint64_t table_frames;
 STAT(paging_tables, "paging.table_frames", "frames", "page tables of the kernel's address space", &table_frames);
 static uint64_t nx;	   /* PTE_NX where the CPU knows it */
@@ -63,9 +64,9 @@ static paddr_t new_table(void)
 
 /* The entry for va at that level. With make, tables on the way are made. NULL: none, no memory, or a large page above
  * it. */
-static uint64_t *entry_at(uint64_t va, unsigned level, bool make)
+static uint64_t *entry_in(paddr_t top, uint64_t va, unsigned level, bool make)
 {
-	uint64_t *table = phys_to_virt(root);
+	uint64_t *table = phys_to_virt(top);
 
 	for (unsigned l = 3;; l--) {
 		uint64_t *entry = &table[va / entry_bytes(l) % ENTRIES];
@@ -83,6 +84,11 @@ static uint64_t *entry_at(uint64_t va, unsigned level, bool make)
 		}
 		table = phys_to_virt(*entry & PTE_FRAME);
 	}
+}
+
+static uint64_t *entry_at(uint64_t va, unsigned level, bool make)
+{
+	return entry_in(root, va, level, make);
 }
 
 int paging_begin(void)
@@ -113,6 +119,36 @@ int paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned flags)
 		bytes -= entry_bytes(level);
 	}
 	return 0;
+}
+
+int paging_map_identity(paddr_t paddr, uint64_t bytes, bool device)
+{
+	if (!identity_root)
+		identity_root = new_table();
+	for (paddr_t at = paddr; at < paddr + bytes; at += FRAME_SIZE) {
+		uint64_t *entry = identity_root ? entry_in(identity_root, at, 0, true) : NULL;
+
+		if (!entry)
+			return -1;
+		if (!(*entry & PTE_PRESENT))
+			*entry = at | PTE_PRESENT | PTE_WRITE | (device ? PTE_UNCACHED : 0);
+	}
+	return 0;
+}
+
+void paging_enter_identity(void)
+{
+	const uint64_t *from = phys_to_virt(root);
+	uint64_t *to = phys_to_virt(identity_root);
+
+	/* What the upper half has now: its tables of the highest level come as they are needed. */
+	memcpy(to + ENTRIES / 2, from + ENTRIES / 2, ENTRIES / 2 * sizeof(*to));
+	write_cr3(identity_root);
+}
+
+void paging_leave_identity(void)
+{
+	write_cr3(root);
 }
 
 paddr_t paging_unmap(uint64_t va)

@@ -1,6 +1,6 @@
 /* Page tables: the kernel's own address space, and device registers mapped into it on demand.
  *
- *   0                     never mapped: the null page, and the whole lower half
+ *   0                     never mapped: the null page, and the whole lower half (but for a call of the firmware's)
  *   DIRECT_MAP_BASE       RAM, writable, never executable; without the kernel image and page 0
  *   PAGING_MMIO_BASE      device registers, uncached, never executable
  *   PAGING_STACKS_BASE    thread stacks, with unmapped space below each
@@ -50,6 +50,15 @@ paddr_t paging_unmap(uint64_t va);
 
 /* The address that va translates to; false: not mapped. flags gets PAGING_* (may be NULL). */
 bool paging_lookup(uint64_t va, paddr_t *paddr, unsigned *flags);
+
+/* A second address space, for calling the firmware: the same upper half, and in the lower one memory where it lies,
+ * readable, writable and executable, for as much as was mapped so. What is mapped twice stays as it was first. Returns
+ * as paging_map does. */
+int paging_map_identity(paddr_t paddr, uint64_t bytes, bool device);
+
+/* Moves to that address space, and back. */
+void paging_enter_identity(void);
+void paging_leave_identity(void);
 
 /* An upper bound of the tables that mapping one run of that length takes, in frames. */
 uint64_t paging_tables_bound(uint64_t bytes);

@@ -22,6 +22,12 @@ class Row:
     errors: tuple = ()  # expressions that match in scripts/run's standard error
 
 
+def alone(name, status, how, script="version\n", **settings):
+    """Without an exit device, and with command line and script on the boot volume."""
+    return Row(f"alone-{name}", script, {"MEM": "256M", "EXITDEV": "n", "FWCFG": "n", **settings}, status=status,
+               expect=(rf"^power-off: status {status}, {how}$",), reject=(r"can be switched off now",))
+
+
 def at_least(n):
     return lambda value: value >= n
 
@@ -247,6 +253,21 @@ ROWS = [
         stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
     Row("status-4-reboot", "reboot\nversion\n", {"MEM": "256M"}, status=4, reject=(r"^nought> version",)),
     Row("status-4-qemu-fails", "", {"QEMUFLAGS": "-device no-such-device"}, status=4, errors=(r"no-such-device",)),
+    alone("acpi", 0, "by ACPI", "version\nknob zero.low_pct\n! knob zero.low_pct 101\npoweroff\n",
+          CMDLINE="zero.low_pct=9"),
+    alone("acpi-failed", 1, "by ACPI", "frobnicate\nversion\n"),
+    alone("acpi-panic", 3, "by ACPI", "panic power-off: status 0, words\n"),
+    alone("machine-pc", 1, "by ACPI", "version\nfrobnicate\npoweroff\n", QEMUFLAGS="-machine pc"),
+    alone("firmware", 0, "by the firmware", QEMUFLAGS="-no-acpi"),
+    alone("firmware-panic", 3, "by the firmware", "crash stack\n", QEMUFLAGS="-no-acpi"),
+    # Another device where fw_cfg's data would be: its signature is wrong, so the firmware has no ACPI tables either.
+    alone("without-fw_cfg", 0, "by the firmware", EXERCISE + "! knob zero.low_pct 101\n", MEM="512M",
+          QEMUFLAGS="-chardev null,id=null -device isa-debugcon,iobase=0x511,chardev=null"),
+    alone("without-fw_cfg-on-pc", 1, "by the firmware", "frobnicate\n",
+          QEMUFLAGS="-machine pc -chardev null,id=null -device isa-debugcon,iobase=0x511,chardev=null"),
+    Row("alone-reset", "reboot\n", {"MEM": "256M", "EXITDEV": "n"}, status=4, reject=("power-off",)),
+    Row("status-2-exitdev", "", {"EXITDEV": "0"}, status=2, errors=(r"EXITDEV is '0'; y or n is allowed",)),
+    Row("status-2-fwcfg", "", {"FWCFG": "no"}, status=2, errors=(r"FWCFG is 'no'; y or n is allowed",)),
     Row("status-124-hung-guest", "version\n", {"MEM": "256M", "QEMUFLAGS": "-S", "TIMEOUT": 3}, status=124,
         errors=(r"timeout",)),
     Row("status-124-endless-command", "wait zero 3600000\n", {"MEM": "256M", "TIMEOUT": 15,

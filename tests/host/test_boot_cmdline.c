@@ -44,3 +44,16 @@ TEST(boot_cmdline, refuses_binary_and_overlong)
 	CHECK_EQ(read_options(OPTIONS("01234567890123456789012345678901"), out), 0);
 	CHECK_STR(out, "");
 }
+
+TEST(boot_cmdline, says_why_there_is_nothing)
+{
+	uint32_t value;
+	CHECK_EQ(cmdline_fault(OPTIONS("a=1"), 32, &value), BOOT_OPTIONS_SOUND);
+	CHECK_EQ(cmdline_fault(NULL, 0, 32, &value), BOOT_OPTIONS_SOUND);
+	CHECK_EQ(cmdline_fault(OPTIONS("caf\u00e9"), 32, &value), BOOT_OPTIONS_CHAR);
+	CHECK_EQ(value, 0xe9);
+	CHECK_EQ(cmdline_fault(u"\u00e9", 1, 32, &value), BOOT_OPTIONS_SOUND); /* half a character */
+	CHECK_EQ(cmdline_fault(OPTIONS("0123456789012345678901234567890"), 32, &value), BOOT_OPTIONS_SOUND);
+	CHECK_EQ(cmdline_fault(OPTIONS("01234567890123456789012345678901"), 32, &value), BOOT_OPTIONS_LONG);
+	CHECK_EQ(value, 32);
+}

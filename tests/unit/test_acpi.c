@@ -10,7 +10,15 @@
 #define BASE  0x7f000000ull
 #define BYTES 4096u
 
-enum { RSDP_AT = 0x000, XSDT_AT = 0x100, RSDT_AT = 0x200, MADT_AT = 0x300, MCFG_AT = 0x500, FADT_AT = 0x600 };
+enum {
+	RSDP_AT = 0x000,
+	XSDT_AT = 0x100,
+	RSDT_AT = 0x200,
+	MADT_AT = 0x300,
+	MCFG_AT = 0x500,
+	FADT_AT = 0x600,
+	DSDT_AT = 0x700,
+};
 
 static uint8_t memory[BYTES];
 static struct acpi_info info;
@@ -79,6 +87,8 @@ static void make_machine(void)
 		4, 6,  0xff, 0, 0, 1,				 /* a local APIC's NMI: of no interest */
 	};
 
+	static const uint8_t s5[] = {0x08, '_', 'S', '5', '_', 0x12, 6, 2, 0x0a, 5, 0x0a, 7};
+
 	memset(memory, 0, sizeof memory);
 	complaints = 0;
 	make_rsdp(2);
@@ -100,15 +110,31 @@ static void make_machine(void)
 	memory[MCFG_AT + 55] = 255;
 	finish(MCFG_AT, "MCFG", 60);
 
+	put(FADT_AT + 40, BASE + DSDT_AT, 4);
+	put(FADT_AT + 48, 0xb2, 4); /* SMI command, and what enables ACPI mode */
+	memory[FADT_AT + 52] = 2;
+	put(FADT_AT + 64, 0x604, 4); /* PM1a control, of two bytes */
+	memory[FADT_AT + 89] = 2;
 	put(FADT_AT + 76, 0x608, 4);
 	memory[FADT_AT + 91] = 4;
 	put(FADT_AT + 112, 1 << 8, 4);
+	memcpy(memory + DSDT_AT + 36, s5, sizeof s5);
+	finish(DSDT_AT, "DSDT", 36 + sizeof s5);
 	finish(FADT_AT, "FACP", 116);
 }
 
 static unsigned parse(void)
 {
 	return acpi_parse(BASE + RSDP_AT, map, say, &info);
+}
+
+/* Flips bits of one byte of a sound machine: so many tables are read then, and one complaint is made. */
+static void check_flipped(size_t at, uint8_t bits, unsigned tables)
+{
+	make_machine();
+	memory[at] ^= bits;
+	CHECK_EQ(parse(), tables);
+	CHECK_EQ(complaints, 1);
 }
 
 TEST(acpi, a_sound_machine_is_read)
@@ -130,6 +156,36 @@ TEST(acpi, a_sound_machine_is_read)
 	CHECK_EQ(info.bus_last, 255);
 	CHECK_EQ(info.pm_timer_port, 0x608);
 	CHECK_EQ(info.pm_timer_bits, 32);
+	CHECK_EQ(info.power.control_a, 0x604);
+	CHECK_EQ(info.power.control_b, 0);
+	CHECK_EQ(info.power.smi_command, 0xb2);
+	CHECK_EQ(info.power.enable, 2);
+	CHECK(info.power.has_s5);
+	CHECK_EQ(info.power.type_a, 5);
+	CHECK_EQ(info.power.type_b, 7);
+}
+
+TEST(acpi, without_a_sound_dsdt_or_its_s5_all_else_stays)
+{
+	check_flipped(DSDT_AT + 20, 1, 3);
+	CHECK(strstr(last, "checksum"));
+	CHECK(!info.power.has_s5);
+	make_machine();
+	memory[DSDT_AT + 37] = 'X';
+	fix_sum(DSDT_AT, 48, DSDT_AT + 9);
+	CHECK_EQ(parse(), 3);
+	CHECK(strstr(last, "no sleep state S5"));
+	make_machine();
+	put(FADT_AT + 40, 0, 4);
+	fix_sum(FADT_AT, 116, FADT_AT + 9);
+	CHECK_EQ(parse(), 3);
+	CHECK_EQ(complaints, 1);
+	make_machine();
+	put(FADT_AT + 64, 0, 4);
+	fix_sum(FADT_AT, 116, FADT_AT + 9);
+	CHECK_EQ(parse(), 3);
+	CHECK(strstr(last, "no PM1 control register"));
+	CHECK_EQ(info.pm_timer_port, 0x608);
 }
 
 TEST(acpi, no_rsdp_leaves_what_every_pc_has)
@@ -142,15 +198,6 @@ TEST(acpi, no_rsdp_leaves_what_every_pc_has)
 	CHECK_EQ(info.cpus, 1);
 	CHECK_EQ(info.ecam, 0);
 	CHECK_EQ(info.pm_timer_port, 0);
-}
-
-/* Flips bits of one byte of a sound machine: so many tables are read then, and one complaint is made. */
-static void check_flipped(size_t at, uint8_t bits, unsigned tables)
-{
-	make_machine();
-	memory[at] ^= bits;
-	CHECK_EQ(parse(), tables);
-	CHECK_EQ(complaints, 1);
 }
 
 TEST(acpi, a_bad_rsdp_is_refused)
@@ -290,7 +337,8 @@ TEST(acpi, damaged_bytes_never_lead_out_of_the_tables)
 		static const struct {
 			size_t at, bytes, sum;
 		} tables[] = {{RSDP_AT, 20, RSDP_AT + 8},  {RSDP_AT, 36, RSDP_AT + 32}, {XSDT_AT, 60, XSDT_AT + 9},
-			      {MADT_AT, 106, MADT_AT + 9}, {MCFG_AT, 60, MCFG_AT + 9},	{FADT_AT, 116, FADT_AT + 9}};
+			      {MADT_AT, 106, MADT_AT + 9}, {DSDT_AT, 48, DSDT_AT + 9},	{MCFG_AT, 60, MCFG_AT + 9},
+			      {FADT_AT, 116, FADT_AT + 9}};
 
 		make_machine();
 		for (unsigned i = 0; i < 4; i++) {

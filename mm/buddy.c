@@ -2,6 +2,7 @@
 #include "mm/buddy.h"
 
 #include "lib/assert.h"
+#include "mm/shuffle.h"
 
 /* The classes whose runs change when frames of a state come or go: the state itself and the unions that hold it. */
 static const uint8_t classes_of[4] = {
@@ -168,13 +169,41 @@ static void mark_taken(struct mm *mm, struct area_bits *bits, unsigned w, uint64
 	}
 }
 
+/* Takes 2^order frames of word w from bit on. */
+WORD_INLINE void take_run(struct mm *mm, uint32_t a, unsigned order, unsigned w, unsigned bit, enum buddy_take how)
+{
+	const uint64_t mask = run_mask(order) << bit;
+
+	word_take(mm, &mm->areas[a], &mm->bits[a].word[w], w, mask, 1u << order);
+	mark_taken(mm, &mm->bits[a], w, mask, bit, 1u << order, how);
+}
+
+/* The frames of a word of area a that are free and of the class. */
+WORD_INLINE uint64_t word_fits(struct mm *mm, uint32_t a, unsigned w, unsigned cls)
+{
+	const struct word *word = &mm->bits[a].word[w];
+
+	return mm->areas[a].pure == cls ? word->free : word_class(word, cls);
+}
+
+/* Takes order 0 to 6 at random from what fits best in area a. Returns the first frame's number in it. */
+WORD_RARE unsigned take_any(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
+{
+	unsigned w = shuffle_bit(mm, ladder_best_set(mm->areas[a].ladder[cls], order));
+	unsigned bit = shuffle_bit(mm, run_best_set(word_fits(mm, a, w, cls), order));
+
+	take_run(mm, a, order, w, bit, how);
+	return w * 64 + bit;
+}
+
 /* Takes order 7 or 8 from area a, which is whole words. Returns the first one. */
 static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, unsigned order, unsigned cls,
 						     enum buddy_take how)
 {
 	struct area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
-	unsigned w = ladder_best_words(area->ladder[cls], order);
+	unsigned set = ladder_best_words_set(area->ladder[cls], order);
+	unsigned w = mm->shuffled ? shuffle_bit(mm, set) : bit_first(set);
 
 	for (unsigned i = w; i < w + (1u << (order - 6)); i++) {
 		word_take(mm, area, &bits->word[i], i, ~0ull, 64);
@@ -188,23 +217,20 @@ static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, 
 
 pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
 {
-	struct area *area = &mm->areas[a];
-	struct area_bits *bits = &mm->bits[a];
-	unsigned w, bit = 0;
+	unsigned at;
 
-	if (likely(order <= 6)) {
-		w = ladder_best(area->ladder[cls], order);
-		struct word *word = &bits->word[w];
-		uint64_t fits = area->pure == cls ? word->free : word_class(word, cls);
-		bit = run_best(fits, order);
-		uint64_t mask = run_mask(order) << bit;
-		word_take(mm, area, word, w, mask, 1u << order);
-		mark_taken(mm, bits, w, mask, bit, 1u << order, how);
+	if (likely(order < mm->quick_orders)) {
+		unsigned w = ladder_best(mm->areas[a].ladder[cls], order);
+		unsigned bit = run_best(word_fits(mm, a, w, cls), order);
+		take_run(mm, a, order, w, bit, how);
+		at = w * 64 + bit;
+	} else if (order < WORD_ORDERS) {
+		at = take_any(mm, a, order, cls, how);
 	} else {
-		w = take_words(mm, a, order, cls, how);
+		at = take_words(mm, a, order, cls, how) * 64;
 	}
 	index_area(mm, a);
-	return area_pfn(mm, a) + w * 64 + bit;
+	return area_pfn(mm, a) + at;
 }
 
 pfn_t buddy_take_part(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how)
@@ -289,6 +315,8 @@ size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, 
 			word->start |= mask;
 		}
 	}
+	if (unlikely(mm->shuffled))
+		shuffle_pfns(mm, pfns, n);
 	index_area(mm, a);
 	return n;
 }

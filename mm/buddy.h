@@ -31,8 +31,8 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 /* Takes the best fit of area a, which is mapped and has a run of the class for an order below 9. */
 pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how);
 
-/* Takes as many as count frames of the class from area a, which has one, a block of order 0 each, the lowest first, and
- * stores their pfns. Returns how many, at least 1. */
+/* Takes as many as count frames of the class from area a, which has one, a block of order 0 each, the lowest ones, and
+ * stores their pfns, the lowest first unless shuffled. Returns how many, at least 1. */
 size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, pfn_t *pfns);
 
 /* Takes exactly these frames, all free and in one area, as allocated blocks of order 0. */

@@ -2,6 +2,7 @@
 #include "mm/index.h"
 
 #include "lib/assert.h"
+#include "mm/shuffle.h"
 
 /* --- which gibs have something of a class and order --- */
 
@@ -39,13 +40,19 @@ static void top_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 	mm->orders[high][cls] &= ~BIT(slot);
 }
 
-static uint32_t top_first(struct mm *mm, unsigned cls, unsigned slot, bool high)
+/* One of several that are equally good: the first one, or any one. What is `any` is compiled apart from what isn't. */
+static inline __attribute__((always_inline)) unsigned one_of(struct mm *mm, uint64_t set, bool any)
+{
+	return any ? shuffle_bit(mm, set) : bit_first(set);
+}
+
+static inline uint32_t top_one(struct mm *mm, unsigned cls, unsigned slot, bool high, bool any)
 {
 	if (!high)
-		return bit_first(mm->low[cls][slot]);
+		return one_of(mm, mm->low[cls][slot], any);
 	const uint64_t *row = index_high(mm, cls, slot);
-	unsigned w = bit_first(row[0]);
-	return w * 64 + bit_first(row[1 + w]);
+	unsigned w = one_of(mm, row[0], any);
+	return w * 64 + one_of(mm, row[1 + w], any);
 }
 
 /* --- areas with free runs of order 0 to 8, by gib --- */
@@ -386,7 +393,8 @@ void area_map(struct mm *mm, uint32_t a)
 /* --- looking --- */
 
 /* The area that is listed first in a slot of one set, or else of the other. */
-static inline uint32_t find_slots(struct mm *mm, unsigned cls, uint64_t first, uint64_t then, bool low_only)
+static inline __attribute__((always_inline)) uint32_t find_slots_as(struct mm *mm, unsigned cls, uint64_t first,
+								    uint64_t then, bool low_only, bool any)
 {
 	index_settle(mm);
 	for (unsigned high = low_only ? 0 : 1;; high--) {
@@ -395,14 +403,27 @@ static inline uint32_t find_slots(struct mm *mm, unsigned cls, uint64_t first, u
 			slots = mm->orders[high][cls] & then;
 		if (slots != 0) {
 			unsigned slot = bit_first(slots), part = part_of_slot(slot);
-			uint32_t gi = top_first(mm, cls, slot, high);
+			uint32_t gi = top_one(mm, cls, slot, high, any);
 			const struct gib *g = &mm->gibs[gi];
-			unsigned w = bit_first(g->part_words[cls][part]);
-			return gi * GIB_AREAS + w * 64 + bit_first(mm->parts[gi * AREA_WORDS + w].map[cls][part]);
+			unsigned w = one_of(mm, g->part_words[cls][part], any);
+			return gi * GIB_AREAS + w * 64 + one_of(mm, mm->parts[gi * AREA_WORDS + w].map[cls][part], any);
 		}
 		if (high == 0)
 			return AREA_NONE;
 	}
+}
+
+static __attribute__((noinline)) uint32_t find_slots_any(struct mm *mm, unsigned cls, uint64_t first, uint64_t then,
+							 bool low_only)
+{
+	return find_slots_as(mm, cls, first, then, low_only, true);
+}
+
+static inline uint32_t find_slots(struct mm *mm, unsigned cls, uint64_t first, uint64_t then, bool low_only)
+{
+	if (unlikely(mm->shuffled))
+		return find_slots_any(mm, cls, first, then, low_only);
+	return find_slots_as(mm, cls, first, then, low_only, false);
 }
 
 uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_only)
@@ -420,26 +441,45 @@ uint32_t index_find_mixed(struct mm *mm, unsigned cls, unsigned order, bool low_
 	return find_slots(mm, cls, (SLOTS_FINE & (~0ull << order)) << SLOT_MIXED, 0, low_only);
 }
 
-uint32_t index_find_whole(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+/* The first area of a run of 2^k whole areas that fits best in gib gi, which has one. */
+static inline __attribute__((always_inline)) uint32_t find_in_gib(struct mm *mm, uint32_t gi, unsigned cls, unsigned k,
+								  bool any)
+{
+	const struct gib *g = &mm->gibs[gi];
+	unsigned w, bit = 0;
+
+	if (k <= 6) {
+		w = any ? shuffle_bit(mm, ladder_best_set(g->ladder[cls], k)) : ladder_best(g->ladder[cls], k);
+		bit = one_of(mm, run_best_set(g->whole[cls][w], k), any);
+	} else {
+		w = one_of(mm, ladder_best_words_set(g->ladder[cls], k), any);
+	}
+	return gi * GIB_AREAS + w * 64 + bit;
+}
+
+static inline __attribute__((always_inline)) uint32_t find_whole_as(struct mm *mm, unsigned cls, unsigned order,
+								    bool low_only, bool any)
 {
 	uint64_t wanted = SLOTS_WHOLE & (~0ull << order);
 
 	for (unsigned high = low_only ? 0 : 1;; high--) {
 		uint64_t orders = mm->orders[high][cls] & wanted;
-		if (orders != 0) {
-			unsigned k = order - MM_ORDER_AREA;
-			uint32_t gi = top_first(mm, cls, bit_first(orders), high);
-			struct gib *g = &mm->gibs[gi];
-			unsigned w, bit = 0;
-			if (k <= 6) {
-				w = ladder_best(g->ladder[cls], k);
-				bit = run_best(g->whole[cls][w], k);
-			} else {
-				w = ladder_best_words(g->ladder[cls], k);
-			}
-			return gi * GIB_AREAS + w * 64 + bit;
-		}
+		if (orders != 0)
+			return find_in_gib(mm, top_one(mm, cls, bit_first(orders), high, any), cls,
+					   order - MM_ORDER_AREA, any);
 		if (high == 0)
 			return AREA_NONE;
 	}
+}
+
+static __attribute__((noinline)) uint32_t find_whole_any(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+{
+	return find_whole_as(mm, cls, order, low_only, true);
+}
+
+uint32_t index_find_whole(struct mm *mm, unsigned cls, unsigned order, bool low_only)
+{
+	if (unlikely(mm->shuffled))
+		return find_whole_any(mm, cls, order, low_only);
+	return find_whole_as(mm, cls, order, low_only, false);
 }

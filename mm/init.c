@@ -7,6 +7,7 @@
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/contents.h"
+#include "mm/shuffle.h"
 
 struct mm mm_system __attribute__((aligned(4096)));
 
@@ -278,6 +279,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	for (uint32_t g = 0; g < l.gib_count; g++)
 		gib_finish(mm, g);
 	mm->hot_enabled = mm->hot_open = true;
+	shuffle_init(mm);
 	if (DEBUG)
 		fill_dirty(mm);
 	mm->watermark_low = mm->managed / 256;

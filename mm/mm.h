@@ -107,6 +107,10 @@ void mm_drain(struct mm *mm);
 /* Whether CPUs may keep what they freed last for themselves; on after mm_init. Off also drains this CPU's cache. */
 void mm_cache_enable(struct mm *mm, bool on);
 
+/* Whether blocks come from random places among equally good ones; after mm_init as the knob mm.shuffle says. The seed
+ * makes it repeatable; 0: one from the machine. */
+void mm_shuffle(struct mm *mm, bool on, uint64_t seed);
+
 /* The contents state of a free frame, and the others that a frame can be in, for messages and tests. */
 enum mm_state {
 	MM_STATE_UNMANAGED,

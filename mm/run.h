@@ -56,10 +56,10 @@ static inline unsigned run_fit(uint64_t m)
 	return m == 0 ? 4 : 5;
 }
 
-/* The start of a run of 2^order bits in m: one whose buddy isn't free if there is one, else the first. That looks only
- * one order ahead; the ladder has chosen the word with the smallest runs already, and looking further costs more than
- * it packs. m must have one; order 0 to 6. */
-static inline unsigned run_best(uint64_t m, unsigned order)
+/* Where the best runs of 2^order bits in m start: those whose buddy isn't free if there are some, else all. That looks
+ * only one order ahead; the ladder has chosen the word with the smallest runs already, and looking further costs more
+ * than it packs. m must have one; order 0 to 6. */
+static inline uint64_t run_best_set(uint64_t m, unsigned order)
 {
 	uint64_t fits = run_find(m, order);
 
@@ -68,7 +68,13 @@ static inline unsigned run_best(uint64_t m, unsigned order)
 		uint64_t single = fits & ~(pairs | pairs << (1u << order));
 		fits = single != 0 ? single : fits; /* no branch: which it is can't be predicted */
 	}
-	return bit_first(fits);
+	return fits;
+}
+
+/* The first of them. */
+static inline unsigned run_best(uint64_t m, unsigned order)
+{
+	return bit_first(run_best_set(m, order));
 }
 
 static inline uint64_t ladder_set(uint64_t ladder, unsigned word, unsigned fit)
@@ -92,14 +98,29 @@ static inline unsigned ladder_fit(uint64_t ladder)
 	return (full & (full >> 4)) != 0 ? 10 : 9;
 }
 
-/* The word that fits 2^order best; order 0 to 6, the ladder must have one. */
-static inline unsigned ladder_best(uint64_t ladder, unsigned order)
+/* The words that fit 2^order best; order 0 to 6, the ladder must have one. Bit w says word w, and so does bit w of a
+ * larger byte, for those that fit less well. */
+static inline uint64_t ladder_fits(uint64_t ladder, unsigned order)
 {
-	return bit_first(ladder >> (8 * (order + 1))) % 8;
+	return ladder >> (8 * (order + 1));
 }
 
-/* The first of the full words that fit order 7, 8 or 9 best; the ladder must have them. */
-static inline unsigned ladder_best_words(uint64_t ladder, unsigned order)
+/* The same without the others. */
+static inline uint64_t ladder_best_set(uint64_t ladder, unsigned order)
+{
+	uint64_t fits = ladder_fits(ladder, order);
+
+	return fits >> (bit_first(fits) & 56) & 0xff;
+}
+
+/* The first of them. */
+static inline unsigned ladder_best(uint64_t ladder, unsigned order)
+{
+	return bit_first(ladder_fits(ladder, order)) % 8;
+}
+
+/* The first ones of the full words that fit order 7, 8 or 9 best; the ladder must have them. */
+static inline unsigned ladder_best_words_set(uint64_t ladder, unsigned order)
 {
 	unsigned full = (unsigned)(ladder >> 56);
 	unsigned pairs = full & (full >> 1) & 0x55;
@@ -107,7 +128,12 @@ static inline unsigned ladder_best_words(uint64_t ladder, unsigned order)
 
 	if (order == 7) {
 		unsigned single = pairs & ~(quads | quads << 2);
-		return bit_first(single != 0 ? single : pairs);
+		return single != 0 ? single : pairs;
 	}
-	return order == 8 ? bit_first(quads) : 0;
+	return order == 8 ? quads : 1;
+}
+
+static inline unsigned ladder_best_words(uint64_t ladder, unsigned order)
+{
+	return bit_first(ladder_best_words_set(ladder, order));
 }

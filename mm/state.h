@@ -45,6 +45,7 @@ enum mm_class {
 #define SLOT_MIXED  (SLOT_COARSE + MM_ORDER_AREA)
 #define SLOT_COUNT  (SLOT_MIXED + MM_ORDER_AREA)
 #define PART_COUNT  (3 * MM_ORDER_AREA) /* slots for areas: fine, coarse, mixed ones */
+#define WORD_ORDERS 7u			/* orders 0 to 6 lie within a word */
 #define AREA_NONE   (~(uint32_t)0)
 #define GIB_NONE    UINT16_MAX
 
@@ -241,6 +242,9 @@ struct mm {
 	uint64_t orders[2][CLASS_COUNT];      /* (L) [above 4 GiB][class]: slots with a listed run */
 	uint8_t low[CLASS_COUNT][SLOT_COUNT]; /* (L) gibs below 4 GiB */
 
+	uint32_t quick_orders; /* (L) blocks of orders below it take the first place: WORD_ORDERS; 0 while shuffled */
+	bool shuffled;	       /* (L) the choice among equally good places is by chance, see shuffle.h */
+
 	/* Frames. */
 	uint64_t managed;	 /* (L) */
 	uint64_t free;		 /* (L) without the cached ones */
@@ -257,6 +261,7 @@ struct mm {
 	uint64_t pressure_count; /* (L) how often the low watermark was crossed */
 	bool stock_hold;	 /* (A) all that is zero stays in stock, whatever the marks say */
 	uint64_t retired;	 /* (L) frames that mm_retire took out */
+	uint64_t shuffle_state;	 /* (L) of its generator, not 0 */
 	uint64_t lock_count;	 /* (L) */
 	uint64_t lock_since_ns;	 /* (L) 0: this hold isn't timed */
 	uint64_t lock_max_ns;	 /* (L) */

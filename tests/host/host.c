@@ -117,6 +117,14 @@ void mm_port_relax(void)
 	port_call("relax", 0, 0);
 }
 
+/* The same in each run, so that tests are. */
+uint64_t mm_port_random(void)
+{
+	static uint64_t calls;
+
+	return ++calls * 0x9e3779b97f4a7c15ull;
+}
+
 bool mm_port_should_yield(void)
 {
 	count(&host_counts.yields, 1);

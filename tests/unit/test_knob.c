@@ -86,26 +86,26 @@ static const struct knob_row *row_of(const char *name)
 
 TEST(knob, assignments_reach_the_row)
 {
-	const struct knob_row *policy = row_of("zero.policy");
-	char good[] = "zero.policy=free";
-	char trial[] = "zero.policy=alloc";
-	char bad[] = "zero.policy=";
-	char unknown[] = "zero.polcy=idle";
-	char no_value[] = "zero.policy";
+	const struct knob_row *shuffle = row_of("mm.shuffle");
+	char good[] = "mm.shuffle=on";
+	char trial[] = "mm.shuffle=off";
+	char bad[] = "mm.shuffle=";
+	char unknown[] = "mm.shufle=on";
+	char no_value[] = "mm.shuffle";
 
-	fixture_knob_word("zero.policy", "idle"); /* set back after the test */
+	fixture_knob_word("mm.shuffle", "off"); /* set back after the test */
 	CHECK_EQ(knob_assign(good, KNOB_RUNNING, false, err, sizeof(err)), 0);
-	CHECK_STR(policy->choices[*policy->value], "free");
-	CHECK_STR(good, "zero.policy=free");
+	CHECK_STR(shuffle->choices[*shuffle->value], "on");
+	CHECK_STR(good, "mm.shuffle=on");
 	CHECK_EQ(knob_assign(trial, KNOB_RUNNING, true, err, sizeof(err)), 0);
 	CHECK_EQ(knob_assign(bad, KNOB_RUNNING, false, err, sizeof(err)), -1);
 	CHECK_EQ(knob_assign(unknown, KNOB_RUNNING, false, err, sizeof(err)), -1);
-	CHECK_STR(err, "there is no knob 'zero.polcy', `knob` lists them");
+	CHECK_STR(err, "there is no knob 'mm.shufle', `knob` lists them");
 	CHECK_EQ(knob_assign(no_value, KNOB_RUNNING, false, err, sizeof(err)), -1);
-	CHECK_STR(err, "'zero.policy' is not of the form name=value");
-	CHECK_STR(policy->choices[*policy->value], "free");
-	CHECK_EQ(knob_set("zero.policy", "alloc", err, sizeof(err)), 0);
-	CHECK_STR(policy->choices[*policy->value], "alloc");
+	CHECK_STR(err, "'mm.shuffle' is not of the form name=value");
+	CHECK_STR(shuffle->choices[*shuffle->value], "on");
+	CHECK_EQ(knob_set("mm.shuffle", "off", err, sizeof(err)), 0);
+	CHECK_STR(shuffle->choices[*shuffle->value], "off");
 }
 
 /* A feature that isn't built in has no knob at all; its settings in a preset are passed over then. */

@@ -93,7 +93,7 @@ static pfn_t request(unsigned order, bool zero)
 	return pfn;
 }
 
-TEST(mm_prefer, what_goes_first_is_taken_first)
+static void random_requests(void)
 {
 	struct {
 		pfn_t pfn;
@@ -133,6 +133,17 @@ TEST(mm_prefer, what_goes_first_is_taken_first)
 		}
 		CHECK_MM(mm);
 	}
+}
+
+TEST(mm_prefer, what_goes_first_is_taken_first)
+{
+	random_requests();
+}
+
+TEST(mm_prefer, what_goes_first_is_taken_first_from_random_places_too)
+{
+	fixture_knob_word("mm.shuffle", "on");
+	random_requests();
 }
 
 /* The one that the walk above is about most: a whole area isn't broken for a frame of the better state in it. */

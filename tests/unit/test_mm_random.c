@@ -302,7 +302,7 @@ static void take_frames(size_t frames)
 	}
 }
 
-static void run(uint64_t seed, unsigned steps)
+static void run(uint64_t seed, unsigned steps, const char *shuffle)
 {
 	static const struct mm_range ranges[] = {
 		{0, 400, MM_FRESH_DIRTY}, {410, 1500, MM_FRESH_REPORTED}, {1501, FRAMES, MM_FRESH_DIRTY}};
@@ -313,6 +313,8 @@ static void run(uint64_t seed, unsigned steps)
 	test_port_note("seed %llu", (unsigned long long)seed);
 	fixture_end();
 	fixture_quiet();
+	fixture_knob("mm.shuffle_seed", seed);
+	fixture_knob_word("mm.shuffle", shuffle);
 	fixture_knob_word("zero.policy", "idle");
 	fixture_knob("zero.low_pct", 20);
 	fixture_knob("zero.high_pct", 60);
@@ -360,13 +362,14 @@ static void run(uint64_t seed, unsigned steps)
 
 TEST(mm_random, operations_of_a_fixed_seed_agree_with_the_model)
 {
-	run(1, 2000);
+	run(1, 2000, "off");
+	run(1, 1000, "on");
 }
 
 TEST(mm_random, operations_of_a_fresh_seed_agree_with_the_model)
 {
 	uint64_t seed = test_port_seed();
 
-	run(seed, 2000);
-	run(seed + 1, 1000);
+	run(seed, 2000, "off");
+	run(seed + 1, 1000, "on");
 }

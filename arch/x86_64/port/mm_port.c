@@ -2,6 +2,11 @@
  */
 #include "port/mm_port.h"
 
+#include "arch/x86_64/asm.h"
+
+#define CPUID_1_C_RDRAND (1u << 30)
+#define RDRAND_TRIES	 10u /* as Intel advises (SDM volume 1, 7.3.17.1) */
+
 /* Non-temporal stores of 8 bytes: they need no vector register, and are as fast as the widest. A line at a time, so
  * that each write-combining buffer fills up and leaves as one. */
 void mm_port_zero_cold(pfn_t pfn, size_t frames)
@@ -21,6 +26,17 @@ void mm_port_zero_cold(pfn_t pfn, size_t frames)
 				 :
 				 : "r"(p), "r"(0ull)
 				 : "memory");
+}
+
+/* Without RDRAND, or when it has run dry: the time, which is the best there is. */
+uint64_t mm_port_random(void)
+{
+	uint64_t value = 0;
+	bool good = false;
+
+	for (unsigned i = 0; i < RDRAND_TRIES && !good && (cpuid(1).c & CPUID_1_C_RDRAND) != 0; i++)
+		__asm__ volatile("rdrand %0" : "=r"(value), "=@ccc"(good));
+	return good ? value : rdtsc() * 0x9e3779b97f4a7c15ull;
 }
 
 void mm_port_zero_hot(pfn_t pfn, size_t frames)

@@ -13,6 +13,7 @@
  *                              since kernel threads here switch only where they ask to
  *   mm_port_relax()            called in a bounded wait loop, without a lock: lets the machine get on,
  *                              other threads first: also between stretches of a long zeroing
+ *   mm_port_random()           64 bits that nobody can guess, as well as the machine can; the caller asks rarely
  *   mm_port_panic, mm_port_log printf-like, without floating point; the first doesn't return
  */
 #pragma once
@@ -70,6 +71,7 @@ static inline unsigned mm_port_cpu(void)
 }
 
 void mm_port_relax(void);
+uint64_t mm_port_random(void);
 
 _Noreturn void mm_port_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mm_port_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

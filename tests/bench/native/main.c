@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const struct plug *const plugs[] = {
-	&plug_null, &plug_stack, &plug_linked, &plug_nought, &plug_nought_hot,
+	&plug_null, &plug_stack, &plug_linked, &plug_nought, &plug_nought_hot, &plug_nought_shuf,
 };
 
 static const struct kind *const kinds[] = {

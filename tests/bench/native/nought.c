@@ -1,4 +1,5 @@
-/* The plug for the project's own allocator, with its per-CPU cache off (nought) and on (nought-hot).
+/* The plug for the project's own allocator, with its per-CPU cache off (nought), on (nought-hot), and off with random
+ * places (nought-shuf).
  *
  * It manages memory that starts at 4 GiB, so that frame 0 and the limit below 4 GiB stay out of the figures, and takes
  * its lock itself. Nothing here asks for zeroed memory: no frame is touched.
@@ -17,7 +18,7 @@ struct nought {
 	size_t meta_bytes;
 };
 
-static struct nought *open_with(size_t frames, bool hot)
+static struct nought *open_with(size_t frames, bool hot, bool shuffled)
 {
 	struct mm_range range = {.start = BASE, .end = BASE + frames, .fresh = MM_FRESH_DIRTY};
 	struct nought *n = plug_map(sizeof(*n));
@@ -26,17 +27,23 @@ static struct nought *open_with(size_t frames, bool hot)
 	if (mm_init(&n->mm, &range, 1, n->meta, n->meta_bytes))
 		return NULL;
 	mm_cache_enable(&n->mm, hot);
+	mm_shuffle(&n->mm, shuffled, 1);
 	return n;
 }
 
 static void *open_cold(size_t frames)
 {
-	return open_with(frames, false);
+	return open_with(frames, false, false);
 }
 
 static void *open_hot(size_t frames)
 {
-	return open_with(frames, true);
+	return open_with(frames, true, false);
+}
+
+static void *open_shuffled(size_t frames)
+{
+	return open_with(frames, false, true);
 }
 
 static void nought_close(void *self)
@@ -105,3 +112,4 @@ static bool nought_verify(void *self)
 
 NOUGHT(nought, "nought", "mm/, its lock taken, per-CPU cache off", open_cold);
 NOUGHT(nought_hot, "nought-hot", "mm/, its lock taken, per-CPU cache on", open_hot);
+NOUGHT(nought_shuf, "nought-shuf", "mm/, its lock taken, per-CPU cache off, mm.shuffle on", open_shuffled);

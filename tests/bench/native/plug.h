@@ -28,7 +28,7 @@ struct plug {
 	bool (*verify)(void *self); /* all its invariants hold; may be NULL */
 };
 
-extern const struct plug plug_null, plug_stack, plug_linked, plug_nought, plug_nought_hot;
+extern const struct plug plug_null, plug_stack, plug_linked, plug_nought, plug_nought_hot, plug_nought_shuf;
 
 /* Zeroed memory, on huge pages where there are some and backed already, as a kernel's metadata would be. Never NULL:
  * ends the program instead. plug_unmap wants the same size. */

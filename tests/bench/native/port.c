@@ -51,6 +51,11 @@ void mm_port_relax(void)
 {
 }
 
+uint64_t mm_port_random(void)
+{
+	return 1;
+}
+
 static void say(const char *fmt, va_list args)
 {
 	fputs("bench: ", stderr);

@@ -61,6 +61,7 @@ static inline unsigned mm_port_cpu(void)
 }
 
 void mm_port_relax(void);
+uint64_t mm_port_random(void);
 
 _Noreturn void mm_port_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mm_port_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

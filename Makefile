@@ -108,6 +108,7 @@ SWITCHES := $(if $(filter n,$(ZERO)),-DMM_ZERO=0)
 
 KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
 BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o
+LIAR_O := $(OBJ)/boot/tests/boot/firmware/liar.o
 UNIT_O := $(UNIT_C:%.c=$(OBJ)/unit/%.o)
 BENCH_O := $(BENCH_C:%.c=$(OBJ)/bench/%.o)
 COV_O := $(UNIT_C:%.c=$(OBJ)/cov0/%.o) $(UNIT_C:%.c=$(OBJ)/cov1/%.o)
@@ -183,7 +184,7 @@ debug: all
 check: $(O)/host/unit
 	@scripts/check $(O) $(C_FILES)
 
-test: all $(O)/host/unit
+test: all $(O)/host/unit $(O)/tests/liar.efi
 	@scripts/test $(O)
 
 bench: all $(O)/host/bench
@@ -283,12 +284,21 @@ $(OBJ)/boot/%.o: %.S $(OBJ)/flags Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BOOT_CFLAGS) -c $< -o $@
 
+link_efi = ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -z noexecstack --no-warn-rwx-segments \
+	-T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o $(1) -o $@ -L/usr/lib -lgnuefi -lefi
+
 $(OBJ)/loader.so: $(BOOT_O) $(OBJ)/parts
-	$(Q)ld -nostdlib -znocombreloc -shared -Bsymbolic --no-undefined -z noexecstack --no-warn-rwx-segments \
-		-T /usr/lib/elf_x86_64_efi.lds /usr/lib/crt0-efi-x86_64.o $(BOOT_O) -o $@ -L/usr/lib -lgnuefi -lefi
+	$(Q)$(call link_efi,$(BOOT_O))
+
+# A firmware that lies, for tests/boot: it is started instead of the loader, and starts that. Not in any image of ours.
+$(OBJ)/liar.so: $(LIAR_O)
+	$(Q)$(call link_efi,$(LIAR_O))
 
 $(O)/BOOTX64.EFI: $(OBJ)/loader.so
+$(O)/tests/liar.efi: $(OBJ)/liar.so
+$(O)/BOOTX64.EFI $(O)/tests/liar.efi:
 	$(call say,EFI,$@)
+	@mkdir -p $(@D)
 	$(Q)objcopy -j .text -j .sdata -j .data -j .rodata -j .dynamic -j .dynsym -j .rel -j .rela -j '.rel.*' \
 		-j '.rela.*' -j .reloc --target efi-app-x86_64 --subsystem=10 $< $@
 
@@ -347,7 +357,7 @@ $(FUZZ_TARGETS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(OBJ)/fuzz/tests/fuzz/target_%.o $(
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $< $(FUZZ_O) -o $@
 
--include $(KERNEL_O:.o=.d) $(BOOT_O:.o=.d) $(UNIT_O:.o=.d) $(BENCH_O:.o=.d) $(COV_O:.o=.d)
+-include $(KERNEL_O:.o=.d) $(BOOT_O:.o=.d) $(LIAR_O:.o=.d) $(UNIT_O:.o=.d) $(BENCH_O:.o=.d) $(COV_O:.o=.d)
 -include $(FUZZ_O:.o=.d) $(FUZZ_TARGETS:%=$(OBJ)/fuzz/tests/fuzz/target_%.d)
 
 endif

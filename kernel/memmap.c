@@ -90,10 +90,24 @@ static bool append(struct memmap *m, size_t max, pfn_t start, pfn_t end, enum me
 	return true;
 }
 
+/* Complaints, of which so many are made. */
+struct complaints {
+	memmap_say_fn *say;
+	unsigned count;
+};
+
+#define COMPLAINTS_MAX 16u
+
+static void complain_overlap(struct complaints *c, pfn_t start, pfn_t end)
+{
+	if (start < end && c->count++ < COMPLAINTS_MAX)
+		c->say("memory map: 0x%lx pages at 0x%lx are in several entries, the strictest type counts",
+		       (unsigned long)(end - start), (unsigned long)pfn_to_paddr(start));
+}
+
 void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, pfn_t limit, memmap_say_fn *say)
 {
-	const unsigned complaints_max = 16;
-	unsigned complaints = 0;
+	struct complaints complaints = {.say = say};
 
 	m->count = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -101,17 +115,16 @@ void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, p
 		const char *why;
 
 		normalise(&in[i], limit, &r, &why);
-		if (why && complaints++ < complaints_max)
+		if (why && complaints.count++ < COMPLAINTS_MAX)
 			say("memory map: entry %lu, type %u at 0x%lx, 0x%lx pages: %s", (unsigned long)i,
 			    (unsigned)in[i].type, (unsigned long)in[i].paddr, (unsigned long)in[i].pages, why);
 	}
-	if (complaints > complaints_max)
-		say("memory map: %u more odd entries", complaints - complaints_max);
 
 	bool full = false;
-	pfn_t next;
+	pfn_t next, overlap_start = 0, overlap_end = 0;
 	for (pfn_t at = 0; at < limit; at = next) {
 		enum memmap_kind kind = MEMMAP_NONE;
+		unsigned claims = 0;
 
 		next = limit;
 		for (size_t i = 0; i < count; i++) {
@@ -126,10 +139,20 @@ void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, p
 			}
 			next = r.end < next ? r.end : next;
 			kind = r.kind > kind ? r.kind : kind;
+			claims++;
 		}
+		if (claims > 1 && at != overlap_end) {
+			complain_overlap(&complaints, overlap_start, overlap_end);
+			overlap_start = at;
+		}
+		if (claims > 1)
+			overlap_end = next;
 		if (kind != MEMMAP_NONE && !append(m, MEMMAP_MAX - MEMMAP_SPARE, at, next, kind))
 			full = true; /* a frame in no run is never used: safe, but a loss */
 	}
+	complain_overlap(&complaints, overlap_start, overlap_end);
+	if (complaints.count > COMPLAINTS_MAX)
+		say("memory map: %u more odd entries", complaints.count - COMPLAINTS_MAX);
 	if (full)
 		say("memory map: more than %u ranges, some memory is left out", MEMMAP_MAX - MEMMAP_SPARE);
 }

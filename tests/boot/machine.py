@@ -81,7 +81,7 @@ class Console:
 
     def __enter__(self):
         try:
-            self.wait_for(PROMPT, 90)
+            self.boot_text = self.wait_for(PROMPT, 90)
         except BaseException:
             self.__exit__()
             raise

@@ -15,6 +15,8 @@ static void print_status(const struct report_status *s)
 	iprintf("state       %s%s%s%s\n", states[s->state], s->paused ? ", paused" : "",
 		s->short_of_memory ? ", held up since memory is short" : "",
 		s->waits_for_zero ? ", waits for zeroing" : "");
+	if (s->rate_mbps != 0)
+		iprintf("limit       %10lu MB/s\n", s->rate_mbps);
 	cmd_print_frames("reportable", s->reportable_frames);
 	cmd_print_frames("in flight", s->in_flight_frames);
 	cmd_print_frames("reported", s->reported_frames_total);

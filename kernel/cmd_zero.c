@@ -16,6 +16,8 @@ static void print_status(void)
 	iprintf("policy      %s%s%s%s%s\n", policies[s.policy], s.paused ? ", paused" : "",
 		s.running ? ", filling up" : "", s.now ? ", all of it now" : "",
 		s.short_of_memory ? ", held up since memory is short" : "");
+	if (s.rate_mbps != 0)
+		iprintf("limit       %10lu MB/s\n", s.rate_mbps);
 	cmd_print_frames("stock", s.stock_frames);
 	cmd_print_frames("low", s.low_frames);
 	cmd_print_frames("high", s.high_frames);

@@ -17,6 +17,7 @@
 #include "mm/contents.h"
 #include "mm/marks.h"
 #include "mm/page_proc.h"
+#include "mm/rate.h"
 #include "mm/report_pick.h"
 #include "mm/timing.h"
 
@@ -24,6 +25,7 @@ static uint64_t delay_ms = 200;
 static uint64_t batch_blocks = 32;
 static uint64_t timeout_ms = 1000;
 static uint64_t poison = 0;
+static uint64_t rate_mbps = 0;
 
 static const char *const off_on[] = {"off", "on", NULL};
 
@@ -43,6 +45,9 @@ KNOB(report_batch, .name = "report.batch", .unit = "blocks", .min = 1, .max = RE
      .changed = report_changed);
 KNOB(report_timeout, .name = "report.timeout_ms", .unit = "ms", .min = 1, .max = 600000,
      .help = "how long the device may take to answer before it is reset", .value = &timeout_ms,
+     .changed = report_changed);
+KNOB(report_rate, .name = "report.rate_mbps", .unit = "MB/s", .max = RATE_MBPS_MAX,
+     .help = "as much as is reported at most, on report now too; 0: no limit", .value = &rate_mbps,
      .changed = report_changed);
 KNOB(report_poison, .name = "report.poison", .unit = "", .boot = true, .choices = off_on, .value = &poison,
      .help = "report zeroed memory only, which stays zero, where the host promises it (PAGE_POISON)");
@@ -194,6 +199,7 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 		return false;
 	}
 	e->now_frames -= smaller(out, e->now_frames);
+	rate_charge(&e->rate, slot->since_ns, out);
 	e->failed = false;
 	return true;
 }
@@ -202,7 +208,8 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 static bool batch_submit(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
-	uint64_t blocks = batch_blocks, frames = batch_blocks << report_order_min;
+	uint64_t blocks = batch_blocks;
+	uint64_t frames = smaller(blocks << report_order_min, larger(rate_slice(rate_mbps), 1ull << report_order_min));
 	unsigned most = e->sink->in_flight_max < REPORT_SLOTS ? e->sink->in_flight_max : REPORT_SLOTS;
 	bool any = false;
 
@@ -316,6 +323,9 @@ static uint64_t step(struct mm *mm)
 		demand(mm, true);
 		return now + (slots_in_flight(e) != 0 ? POLL_NS : ZEROED_NS);
 	}
+	const uint64_t rest = rate_rest(&e->rate, rate_mbps, now);
+	if (rest != 0)
+		return slots_in_flight(e) != 0 ? smaller(rest, now + POLL_NS) : rest;
 	if (!batch_submit(mm) && e->failed) {
 		e->state = REPORT_REQUESTED;
 		e->next_ns = now + (delay_ms > 1000 ? delay_ms : 1000) * 1000000;
@@ -438,6 +448,7 @@ void report_status(struct mm *mm, struct report_status *out)
 	*out = (struct report_status){
 		.sink = e->sink != NULL ? e->sink->name : NULL,
 		.state = (enum report_state)e->state,
+		.rate_mbps = rate_mbps,
 		.paused = e->paused,
 		.keeps_zero = report_keeps_zero(mm),
 		.waits_for_zero = found == FOUND_UNZEROED && e->in_flight_frames == 0,

@@ -1,8 +1,8 @@
 /* Tells a host which free memory it needn't back: the policy over the page processor that reports, and the sink that
  * carries the ranges away. mm/ knows no device; a driver registers.
  *
- * Knobs: report.order, report.delay_ms, report.batch, report.reserve_pct, report.timeout_ms, report.poison. Preset:
- * linux.
+ * Knobs: report.order, report.delay_ms, report.batch, report.reserve_pct, report.timeout_ms, report.poison,
+ * report.rate_mbps. Preset: linux.
  */
 #pragma once
 
@@ -78,9 +78,10 @@ extern void (*report_wake_hook)(struct mm *mm);
  * report_now asked for. */
 bool report_is_done(struct mm *mm);
 
-/* Reports now: no delay, no reserve, no marks, until as much as is free now and not reported has gone, or there is
- * nothing left of at least report.order. What is freed or zeroed meanwhile doesn't make it go on for ever. It ends
- * zero_now, and does no more than that where there is no reporter. Asks for it; report_step does it. */
+/* Reports now: no delay, no reserve, no marks, but within report.rate_mbps, until as much as is free now and not
+ * reported has gone, or there is nothing left of at least report.order. What is freed or zeroed meanwhile doesn't make
+ * it go on for ever. It ends zero_now, and does no more than that where there is no reporter. Asks for it; report_step
+ * does it. */
 void report_now(struct mm *mm);
 void report_pause(struct mm *mm);
 void report_resume(struct mm *mm);
@@ -88,6 +89,7 @@ void report_resume(struct mm *mm);
 struct report_status {
 	const char *sink; /* NULL: none */
 	enum report_state state;
+	uint64_t rate_mbps; /* 0: no limit */
 	bool paused;
 	bool keeps_zero;      /* the sink does */
 	bool waits_for_zero;  /* all that is left must become zero first */

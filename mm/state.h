@@ -161,16 +161,23 @@ struct page_batch {
 	struct mm_block block[PAGE_BATCH_BLOCKS];
 };
 
+/* How far an engine is ahead of its limit; rate.h has the story. */
+struct rate {
+	uint64_t mbps;	 /* the limit that due_ns was made under */
+	uint64_t due_ns; /* when all that was done is paid for */
+};
+
 /* The zeroing processor's state; zero.c has the story. */
 struct zero_engine {
 	enum { ZERO_BATCH_NONE, ZERO_BATCH_HELD, ZERO_BATCH_RUNNING } batch_state; /* (L) */
-	bool abort;    /* (L) to set, (A) to read: the CPU that zeroes gives the batch back at the next frame */
-	bool filling;  /* (L) on the way from the low mark to the high one */
-	bool now;      /* (A) */
-	bool paused;   /* (A) */
-	bool reported; /* owner of the batch: reported frames may be picked */
-	bool demanded; /* owner of the batch: it is for mm.demand, not for the marks */
-	bool wake_due; /* (A) set by interrupts */
+	bool abort;	  /* (L) to set, (A) to read: the CPU that zeroes gives the batch back at the next frame */
+	bool filling;	  /* (L) on the way from the low mark to the high one */
+	bool now;	  /* (A) */
+	bool paused;	  /* (A) */
+	bool reported;	  /* owner of the batch: reported frames may be picked */
+	bool demanded;	  /* owner of the batch: it is for mm.demand, not for the marks */
+	bool wake_due;	  /* (A) set by interrupts */
+	struct rate rate; /* owner of the batch, or (L) */
 	uint64_t wanted_since_ns; /* (L) since when there is work; 0: there is none */
 	unsigned next;		  /* owner of the batch: block in hand */
 	uint64_t done;		  /* owner of the batch: frames of it that are zero */
@@ -201,7 +208,8 @@ struct report_engine {
 	bool failed;		  /* the sink refused the last batch: not again before next_ns */
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */
-	uint64_t now_frames;	  /* (A) of report_now's frames so many are still to go; 0: it is not under way */
+	struct rate rate;
+	uint64_t now_frames; /* (A) of report_now's frames so many are still to go; 0: it is not under way */
 	uint64_t in_flight_frames;
 	uint64_t frames, requests, errors, timeouts;
 	struct report_slot {

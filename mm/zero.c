@@ -20,15 +20,20 @@
 #include "mm/marks.h"
 #include "mm/page_proc.h"
 #include "mm/pressure.h"
+#include "mm/rate.h"
 #include "mm/timing.h"
 
 static uint64_t batch_frames = 64;
 static uint64_t delay_ms = 10;
+static uint64_t rate_mbps = 0;
 
 KNOB(zero_batch, .name = "zero.batch_frames", .unit = "frames", .min = 1, .max = AREA_FRAMES,
      .help = "frames that are taken away at a time to be zeroed", .value = &batch_frames);
 KNOB(zero_delay, .name = "zero.delay_ms", .unit = "ms", .max = 60000,
      .help = "from the moment the stock wants filling to the first batch", .value = &delay_ms);
+
+KNOB(zero_rate, .name = "zero.rate_mbps", .unit = "MB/s", .max = RATE_MBPS_MAX,
+     .help = "as much as the idle loop zeroes at most, on zero now too; 0: no limit", .value = &rate_mbps);
 
 STAT(zero_idle, "zero.idle_frames", "frames", "zeroed by the idle loop", &mm_system.zero_engine.idle_frames);
 STAT(zero_idle_ns, "zero.idle_ns", "ns", "time the idle loop took for it", &mm_system.zero_engine.idle_ns);
@@ -215,8 +220,8 @@ PAGE_PROC(zero, .name = "zero", .pick = zero_pick, .holds = zero_holds, .abort =
 
 /* --- the idle loop's part --- */
 
-/* Zeroes on from where the batch stands. Returns whether it is done. */
-static bool batch_run(struct zero_engine *e)
+/* Zeroes on from where the batch stands, at most so many frames. Returns whether it is done. */
+static bool batch_run(struct zero_engine *e, uint64_t frames)
 {
 	while (e->next < e->batch.count) {
 		struct mm_block block = e->batch.block[e->next];
@@ -224,7 +229,7 @@ static bool batch_run(struct zero_engine *e)
 			mm_port_zero_cold(block.pfn + e->done, 1);
 			e->done++;
 			e->idle_frames++;
-			if (mm_port_should_yield() || __atomic_load_n(&e->abort, __ATOMIC_ACQUIRE))
+			if (mm_port_should_yield() || __atomic_load_n(&e->abort, __ATOMIC_ACQUIRE) || --frames == 0)
 				return false;
 		}
 		e->next++;
@@ -241,6 +246,15 @@ static void count_yield(struct zero_engine *e)
 	e->yields[late < ARRAY_LEN(e->yields) - 1 ? late : ARRAY_LEN(e->yields) - 1]++;
 }
 
+/* Whether zero.rate_mbps wants a rest now, until *wake_ns. */
+static bool must_rest(struct zero_engine *e, uint64_t *wake_ns)
+{
+	if (rate_mbps == 0)
+		return false;
+	*wake_ns = rate_rest(&e->rate, rate_mbps, mm_port_now_ns());
+	return *wake_ns != 0;
+}
+
 /* Makes the batch ours: the parked one, or a new one. With the lock held; dropped on return. */
 static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 {
@@ -255,8 +269,11 @@ static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 			batch_put(mm);
 			goto out;
 		}
-		e->batch_state = ZERO_BATCH_RUNNING;
-		verdict = ZERO_AGAIN;
+		verdict = ZERO_LATER;
+		if (!must_rest(e, wake_ns)) {
+			e->batch_state = ZERO_BATCH_RUNNING;
+			verdict = ZERO_AGAIN;
+		}
 		goto out;
 	}
 	frames = e->paused || mm->pressure ? 0 : left(mm, &e->reported, &e->demanded);
@@ -273,6 +290,10 @@ static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 			verdict = ZERO_LATER;
 			goto out;
 		}
+	}
+	if (must_rest(e, wake_ns)) {
+		verdict = ZERO_LATER;
+		goto out;
 	}
 	e->batch_state = ZERO_BATCH_RUNNING;
 	e->next = 0;
@@ -299,10 +320,13 @@ enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns)
 		return verdict;
 
 	e->wake_due = false;
-	uint64_t since = mm_port_now_ns();
-	bool finished = batch_run(e);
+	uint64_t since = mm_port_now_ns(), before = e->idle_frames;
+	bool finished = batch_run(e, rate_slice(rate_mbps));
 	mm_port_zero_fence();
-	e->idle_ns += mm_port_now_ns() - since;
+	uint64_t now = mm_port_now_ns();
+	e->idle_ns += now - since;
+	if (rate_mbps != 0)
+		rate_charge(&e->rate, now, e->idle_frames - before);
 	count_yield(e);
 
 	mm_lock_timed(mm);
@@ -362,6 +386,7 @@ void zero_status(struct mm *mm, struct zero_status *out)
 	mm_lock(mm);
 	*out = (struct zero_status){
 		.policy = (enum zero_policy)zero_policy_knob,
+		.rate_mbps = rate_mbps,
 		.paused = e->paused,
 		.running = e->filling,
 		.short_of_memory = mm->pressure,

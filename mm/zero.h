@@ -1,6 +1,7 @@
 /* Keeps free memory in stock that is zero already: the policy over the page processor that zeroes.
  *
- * Knobs (rows beside the code): zero.policy, zero.low_pct, zero.high_pct, zero.batch_frames, zero.delay_ms.
+ * Knobs (rows beside the code): zero.policy, zero.low_pct, zero.high_pct, zero.batch_frames, zero.delay_ms,
+ * zero.rate_mbps.
  * Locks: each call takes what it needs; zero_idle is called by the idle loop of any CPU, without locks.
  */
 #pragma once
@@ -13,7 +14,7 @@ struct mm;
 /* What an idle CPU should do next. */
 enum zero_verdict {
 	ZERO_NOTHING, /* nothing to zero, or paused, or not this policy: sleep until something changes */
-	ZERO_LATER,   /* there is work, but not before *wake_ns (zero.delay_ms) */
+	ZERO_LATER,   /* there is work, but not before *wake_ns (zero.delay_ms, zero.rate_mbps) */
 	ZERO_AGAIN,   /* made way for a wake-up, or finished a batch: call again when idle */
 };
 
@@ -27,9 +28,9 @@ enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns);
  * nothing, nor does want of memory (below the low watermark), but for what zero_now asked for. */
 bool zero_is_done(struct mm *mm);
 
-/* Zeroes regardless of the marks, policy and delay until all free memory, reported memory too, is zero; nothing is
- * reported meanwhile, and what is zero afterwards only when a mark is set or report_now is called. It asks for that
- * only; zero_idle does it. */
+/* Zeroes regardless of the marks, policy and delay, but within zero.rate_mbps, until all free memory, reported memory
+ * too, is zero; nothing is reported meanwhile, and what is zero afterwards only when a mark is set or report_now is
+ * called. It asks for that only; zero_idle does it. */
 void zero_now(struct mm *mm);
 
 /* Stops and restarts zeroing in the idle loop. Pausing gives a held batch back. Calls don't nest. */
@@ -41,6 +42,7 @@ void zero_resume(struct mm *mm);
 #define ZERO_YIELD_BUCKETS 18 /* 0 to 16 frames, and more than 16 */
 struct zero_status {
 	enum zero_policy policy;
+	uint64_t rate_mbps; /* 0: no limit */
 	bool paused;
 	bool running;	      /* between the marks, on the way up */
 	bool now;	      /* zero_now is under way */

@@ -173,6 +173,10 @@ ROWS = [
         "report now\nwait report 30000\ncheck\n"
         for handle, (order, batch) in enumerate([(9, 32), (10, 1), (5, 200), (0, 64), (12, 5)], 1)) + "stats -j\n",
         {"MEM": "1G"}, stats={"report.frames": at_least(5 * 4096), "report.errors": exactly(0)}),
+    Row("rates-are-refused-beyond-their-bounds",
+        "! knob zero.rate_mbps 1000001\n! knob report.rate_mbps -1\nzero\nreport\n",
+        {"MEM": "256M", "CMDLINE": "zero.rate_mbps=7 report.rate_mbps=9"},
+        expect=(r"0 to 1000000 are allowed", r"^limit +7 MB/s$", r"^limit +9 MB/s$")),
     Row("preset-linux", "preset linux\nknob report.order\nknob report.delay_ms\nknob report.batch\n", {"MEM": "256M"},
         expect=(r"report\.order\D+9\b", r"report\.delay_ms\D+2000\b", r"report\.batch\D+32\b")),
 

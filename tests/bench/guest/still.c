@@ -18,7 +18,8 @@
 #define MS	   1000000ull
 #define TIMEOUT_NS (120000 * MS)
 
-static const char *const knobs[] = {"zero.policy", "zero.low_pct", "zero.high_pct", "zero.delay_ms"};
+static const char *const knobs[] = {"zero.policy",   "zero.low_pct",   "zero.high_pct",
+				    "zero.delay_ms", "zero.rate_mbps", "report.rate_mbps"};
 
 static void knob_text(const char *name, const char *text)
 {
@@ -72,6 +73,8 @@ void still_begin(struct still *s)
 		bit <<= 1;
 	}
 	still_knob("zero.delay_ms", 0);
+	still_knob("zero.rate_mbps", 0);
+	still_knob("report.rate_mbps", 0);
 }
 
 void still_end(const struct still *s)

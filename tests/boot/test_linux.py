@@ -1,4 +1,5 @@
 """Linux beside ours: what is said without its packages, and the table and the picture, made of given samples."""
+import glob
 import json
 import os
 import subprocess
@@ -106,9 +107,7 @@ def test_the_picture_in_docs_is_what_its_data_makes(tmp_path):
     assert (tmp_path / "resident.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.skipif(not os.path.exists("/usr/src/linux-headers-amd64") and
-                    subprocess.run(["dpkg-query", "-W", "linux-headers-amd64"], capture_output=True).returncode != 0,
-                    reason="make deps-linux installs what this takes")
+@pytest.mark.skipif(not glob.glob("/lib/modules/*/build/Makefile"), reason="make deps-linux installs what this takes")
 def test_linux_boots_and_does_all_the_work():
     subprocess.run(["make", "-s", "linux"], cwd=machine.ROOT, env=machine.environment(), check=True)
     status, output, errors = script("bench-linux", "-n", "1", "-r", "1", MEM="1G")

@@ -15,10 +15,10 @@ def script(name, *arguments, **variables):
     return done.returncode, done.stdout, done.stderr
 
 
-def lines_file(directory, samples):
+def lines_file(directory, samples, unit="ns"):
     """A file as -j prints it, of (round, guest, row, value)."""
     path = directory / "lines"
-    lines = [{"conditions": {"linux": "6.1"}}]
+    lines = [{"conditions": {"linux": "6.1", "unit": unit, "host": "2 CPUs"}}, {"load": 1.5}, {"load": 7}]
     lines += [{"round": number, "guest": guest, "row": row, "value": value} for number, guest, row, value in samples]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="ascii")
     return str(path)
@@ -57,6 +57,13 @@ def test_figures_are_medians_of_rounds_which_are_medians_of_repetitions(tmp_path
     assert (status, errors) == (0, "")
     assert cells(output, "pair0") == ["600.0", "-17/+17%", "100.0", "+0/+0%", "ns/pair", "6.0"]
     assert "[1] the same work" in output
+    assert "2 CPUs, load 1.5 to 7\n" in output
+
+
+def test_instructions_are_called_so(tmp_path):
+    samples = [(1, "linux", "pair0", 700), (1, "nought", "pair0.off", 175)]
+    _, output, _ = script("bench-linux", "--from", lines_file(tmp_path, samples, unit="instr"))
+    assert cells(output, "pair0") == ["700.0", "+0/+0%", "175.0", "+0/+0%", "instr/pair", "4.0"]
 
 
 def test_memory_that_never_comes_back_is_said_and_has_no_ratio(tmp_path):

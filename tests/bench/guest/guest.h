@@ -87,7 +87,15 @@ bool still_rest(bool zeroing, uint64_t ns);
 /* Makes all stock dirty. Leaves the policy at `alloc`. False: no memory for the list, said so. */
 bool still_dirty(void);
 
-/* still_dirty, then tells the host of all free memory, if there is a reporter, and waits until it has dropped it.
- * False: that, or interrupted, or the host didn't answer, said so. */
+/* Tells the host of all free memory, if there is a reporter, and waits until it has dropped it. Where the host keeps
+ * zero (report.poison) it is zeroed before, and stays REPORTED+ZERO. False: interrupted, or the host didn't answer, said
+ * so. */
+bool still_report(void);
+
+/* still_dirty, then still_report; that something reported is zero is forgotten, as it is without report.poison. False:
+ * one of them, said so. */
 bool still_clean(void);
+
+/* Whether what the last still_clean reported was known to be zero. */
+bool still_keeps_zero(void);
 bool still_has_reporter(void);

@@ -3,11 +3,15 @@
  *
  *   caller  what passes on the caller's clock while it allocates
  *   total   that, and what was spent before on zeroing these very pages, by the idle loop or when they were freed
+ *   used    of absent memory: the caller's, and a first write to each frame: who hasn't stored zeroes meets the host's
+ *           page fault only then
  *
  * Each repetition brings memory into the policy's starting state anew, the policies in turn, so that a change of the
  * host's mood meets all of them. resident: the pages' frames were written before; absent: they were reported, and
  * the host has dropped them. Zeroing ahead then makes the host back them ahead, and freeing zeroes what is dropped
- * afterwards: that is what these policies do.
+ * afterwards: that is what these policies do. With report.poison what is reported is zeroed first, in every row; the
+ * rows forget that again, as it is without, but for `kept`: pages that were used, freed, zeroed, reported, and are
+ * asked for again. cost is what the zeroing took, saved what the caller of `alloc` in the same repetition took longer.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +26,8 @@
 
 #define BATCH 512u /* pages asked for at once, where that is no more than 1 GiB */
 
-enum policy { ALLOC, FREE, IDLE, POLICIES };
-static const char *const policy_name[POLICIES] = {"alloc", "free", "idle"};
+enum policy { ALLOC, FREE, IDLE, KEPT, POLICIES };
+static const char *const policy_name[POLICIES] = {"alloc", "free", "idle", "kept"};
 
 struct pin {
 	const char *page; /* 4k, 2m, 1g */
@@ -35,6 +39,7 @@ struct pin {
 	/* What the last repetition came to. */
 	uint64_t caller_ns;
 	uint64_t ahead_ns;
+	uint64_t used_ns;
 	uint64_t hit_frames;
 };
 
@@ -89,14 +94,14 @@ static bool get(struct pin *p, unsigned want)
 	return true;
 }
 
-/* Writes a word to each frame: the host backs it from then on, and it isn't zero. False: interrupted. */
-static bool touch(struct pin *p)
+/* Writes a word to each frame: the host backs it from then on. False: interrupted. */
+static bool touch(struct pin *p, uint64_t word, uint64_t every)
 {
 	for (uint64_t i = 0; i < p->pages; i++) {
 		for (pfn_t f = 0; f < 1ull << p->order; f++) {
-			if (interrupted((i << p->order) + f, EVERY_UNTIMED))
+			if (interrupted((i << p->order) + f, every))
 				return false;
-			*(volatile uint64_t *)mm_port_frame(*list_at(&p->held, i) + f) = ~0ull;
+			((volatile uint64_t *)mm_port_frame(*list_at(&p->held, i) + f))[1] = word;
 		}
 	}
 	return true;
@@ -132,7 +137,7 @@ static bool use_and_free(struct pin *p)
 	struct zero_ledger before, after;
 	if (!get(p, MM_ANY))
 		return false;
-	bool good = touch(p);
+	bool good = touch(p, ~0ull, EVERY_UNTIMED);
 	if (p->policy == FREE && good)
 		still_policy("free");
 	zero_ledger(&mm_system, &before);
@@ -159,11 +164,27 @@ static bool zero_ahead(struct pin *p)
 	return true;
 }
 
+/* As the reporter wants it: zeroed, then reported, and still known to be zero. */
+static bool zero_and_report(struct pin *p)
+{
+	struct zero_ledger before, after;
+	if (!use_and_free(p))
+		return false;
+	zero_ledger(&mm_system, &before);
+	if (!still_report())
+		return false;
+	zero_ledger(&mm_system, &after);
+	p->ahead_ns = share(p, after.idle_ns - before.idle_ns, after.idle_frames - before.idle_frames);
+	return true;
+}
+
 static bool prepare(struct pin *p)
 {
 	p->ahead_ns = 0;
 	if (!(p->absent ? still_clean() : still_dirty()))
 		return false;
+	if (p->policy == KEPT)
+		return zero_and_report(p);
 	/* The policies that meet absent memory as it is need no use before it; `free` does, and reports afterwards. */
 	if (!p->absent || p->policy == FREE) {
 		if (!use_and_free(p))
@@ -189,15 +210,31 @@ static bool measure(struct pin *p)
 	p->caller_ns = clock_ns() - start;
 	zero_ledger(&mm_system, &after);
 	p->hit_frames = after.hit_frames - before.hit_frames;
-	bool good = is_zero(p);
+	bool good = true;
+	if (p->absent) {
+		start = clock_ns();
+		good = touch(p, 0, EVERY_TIMED);
+		p->used_ns = p->caller_ns + clock_ns() - start;
+	}
+	good = good && is_zero(p);
 	still_policy("alloc");
 	return give_back(p, p->pages) && good;
 }
 
 struct result {
-	struct samples caller, total;
+	struct samples caller, total, used;
 	uint64_t hit_frames;
 };
+
+/* Of KEPT, in ms/GiB. */
+struct worth {
+	struct samples cost, saved;
+};
+
+static void per_gib(const struct pin *p, struct samples *s, uint64_t ns)
+{
+	samples_add(s, ns * (GIB / FRAME_SIZE) / 1000, frames(p) * 1000);
+}
 
 static void print(const struct pin *p, enum policy policy, const struct result *r, unsigned reps, bool json)
 {
@@ -210,28 +247,58 @@ static void print(const struct pin *p, enum policy policy, const struct result *
 	bench_row("pin", json, row, "ns/page", &r->caller, note);
 	sniprintf(row, sizeof(row), "%s.%s.%s.total", p->page, policy_name[policy], backing);
 	bench_row("pin", json, row, "ns/page", &r->total, NULL);
+	if (!p->absent)
+		return;
+	sniprintf(row, sizeof(row), "%s.%s.%s.used", p->page, policy_name[policy], backing);
+	bench_row("pin", json, row, "ns/page", &r->used, NULL);
+}
+
+static void print_worth(const struct pin *p, const struct worth *w, bool json)
+{
+	char row[48];
+	sniprintf(row, sizeof(row), "%s.kept.absent.cost", p->page);
+	bench_row("pin", json, row, "ms/GiB", &w->cost, "zeroed to be reported");
+	sniprintf(row, sizeof(row), "%s.kept.absent.saved", p->page);
+	bench_row("pin", json, row, "ms/GiB", &w->saved, "against alloc, to the caller");
 }
 
 static bool backing(struct pin *p, unsigned reps, bool json)
 {
 	static struct result result[POLICIES];
+	static struct worth worth;
+	enum policy end = KEPT;
 	memset(result, 0, sizeof(result));
+	memset(&worth, 0, sizeof(worth));
 	/* With all else reported, the pages that were used and freed are the only ones that are dirty, and those that
 	 * an allocation takes first: so once they are resident they stay so from one repetition to the next. */
 	if (!p->absent && !still_clean())
 		return false;
 	for (unsigned rep = 0; rep < reps; rep++) {
-		for (p->policy = ALLOC; p->policy < POLICIES; p->policy++) {
+		uint64_t alloc_ns = 0;
+		for (p->policy = ALLOC; p->policy < end; p->policy++) {
 			struct result *r = &result[p->policy];
 			if (console_interrupted("bench") || !measure(p))
 				return false;
 			samples_add(&r->caller, p->caller_ns, p->pages);
 			samples_add(&r->total, p->caller_ns + p->ahead_ns, p->pages);
+			samples_add(&r->used, p->used_ns, p->pages);
 			r->hit_frames += p->hit_frames;
+			if (p->policy == ALLOC)
+				alloc_ns = p->caller_ns;
+			if (p->absent && still_keeps_zero())
+				end = POLICIES;
+			if (p->policy != KEPT)
+				continue;
+			per_gib(p, &worth.cost, p->ahead_ns);
+			per_gib(p, &worth.saved, alloc_ns > p->caller_ns ? alloc_ns - p->caller_ns : 0);
 		}
 	}
-	for (enum policy i = ALLOC; i < POLICIES; i++)
+	for (enum policy i = ALLOC; i < end; i++)
 		print(p, i, &result[i], reps, json);
+	if (end == POLICIES)
+		print_worth(p, &worth, json);
+	else if (p->absent && !json)
+		iprintf("report.poison isn't on: no rows for memory that stays zero\n");
 	return true;
 }
 

@@ -14,6 +14,8 @@
 #include "kernel/thread.h"
 #include "kernel/work.h"
 #include "lib/assert.h"
+#include "mm/buddy.h"
+#include "mm/timing.h"
 
 #define MS	   1000000ull
 #define TIMEOUT_NS (120000 * MS)
@@ -187,16 +189,47 @@ bool still_dirty(void)
 	return true;
 }
 
-bool still_clean(void)
+bool still_report(void)
 {
-	if (!still_dirty())
-		return false;
 	if (!still_has_reporter())
 		return true;
-	const struct work_row *report = work_of("report");
+	const struct work_row *report = work_of("report"), *zero = work_of("zero");
+	/* Under policy alloc the idle loop zeroes what is demanded for the host, and nothing else. */
+	still_policy("alloc");
+	pause(zero, false);
 	report->resume();
 	report->now();
 	bool done = wait_for(report, "the host doesn't answer");
 	report->pause();
+	pause(zero, true);
 	return done;
+}
+
+static bool keeps_zero;
+
+/* REPORTED+ZERO becomes REPORTED, block by block. */
+static void forget_zero(void)
+{
+	struct mm *mm = &mm_system;
+	pfn_t pfn;
+
+	mm_lock(mm);
+	for (unsigned order = MM_ORDER_MAX; order >= MM_ORDER_AREA; order--)
+		while ((pfn = buddy_take_whole(mm, order, CLASS_REPORTED_ZERO, false, TAKE_ALLOCATE)) != MM_PFN_NONE)
+			buddy_give(mm, pfn, order, CLASS_REPORTED);
+	mm_unlock(mm);
+}
+
+bool still_clean(void)
+{
+	if (!still_dirty() || !still_report())
+		return false;
+	keeps_zero = mm_system.reported_zero != 0;
+	forget_zero();
+	return true;
+}
+
+bool still_keeps_zero(void)
+{
+	return keeps_zero;
 }

@@ -14,6 +14,7 @@
 #include "mm/page_proc.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
+#include "mm/trace.h"
 
 /* Classes in the order in which a request looks at them. */
 struct preference {
@@ -164,12 +165,12 @@ static inline void deliver(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigne
 		contents_check_zero(pfn, order);
 }
 
-pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
+/* What mm_alloc does, inlined where nothing is traced and where it is. */
+static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, unsigned order, unsigned want)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
 	pfn_t pfn;
 
-	ASSERT(order <= MM_ORDER_MAX);
 	cpu->alloc_calls++;
 	if (want == MM_ANY || want == MM_ZERO_HOT) {
 		if (order == 0 && cpu->hot_count != 0) {
@@ -215,6 +216,26 @@ pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
 	return pfn;
 }
 
+/* With tracing on, or for an order that there isn't. */
+static __attribute__((noinline)) pfn_t alloc_apart(struct mm *mm, unsigned order, unsigned want, const void *caller)
+{
+	ASSERT(order <= MM_ORDER_MAX);
+	const uint64_t hits = this_cpu(mm)->hot_hits;
+	const pfn_t pfn = alloc_block(mm, order, want);
+	if (pfn != MM_PFN_NONE)
+		trace_write(mm, TRACE_ALLOC, pfn, 1ull << order,
+			    this_cpu(mm)->hot_hits != hits ? MM_STATE_CACHED : trace_state(mm, pfn, 1ull << order),
+			    MM_STATE_ALLOCATED, caller);
+	return pfn;
+}
+
+pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
+{
+	if (unlikely(order >= trace_orders))
+		return alloc_apart(mm, order, want, __builtin_return_address(0));
+	return alloc_block(mm, order, want);
+}
+
 /* Policy "free": whoever frees pays. The block is still the caller's, so its frames are zeroed without a lock. */
 static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 {
@@ -224,6 +245,8 @@ static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 	contents_store_zero(pfn, 1ull << order);
 	cpu->free_zero_ns += mm_port_now_ns() - since;
 	cpu->free_zero_frames += 1ull << order;
+	if (TRACING)
+		trace_write(mm, TRACE_ZERO, pfn, 1ull << order, MM_STATE_ALLOCATED, MM_STATE_ZERO, NULL);
 }
 
 static inline __attribute__((always_inline)) void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
@@ -261,24 +284,9 @@ static inline bool free_to_cache(struct mm *mm, pfn_t pfn, unsigned order)
 	return true;
 }
 
-static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+static inline __attribute__((always_inline)) void give_locked(struct mm *mm, pfn_t pfn, unsigned order, unsigned state,
+							      const void *caller)
 {
-	unsigned state = CLASS_DIRTY;
-
-	this_cpu(mm)->free_calls++;
-	if (DEBUG || unlikely(zero_at_free())) {
-		mm_lock(mm);
-		buddy_verify(mm, pfn, order, caller);
-		mm_unlock(mm);
-		if (zero_at_free()) {
-			pay_at_free(mm, pfn, order);
-			state = CLASS_ZERO;
-		} else {
-			contents_fill(pfn, 1ull << order);
-		}
-	}
-	if (likely(state == CLASS_DIRTY) && free_to_cache(mm, pfn, order))
-		return;
 	if (order > MM_ORDER_AREA)
 		mm_lock_timed(mm);
 	else
@@ -289,9 +297,49 @@ static inline void free_block(struct mm *mm, pfn_t pfn, unsigned order, const vo
 	mm_unlock(mm);
 }
 
+static __attribute__((noinline)) void free_block(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+{
+	this_cpu(mm)->free_calls++;
+	if (!free_to_cache(mm, pfn, order))
+		give_locked(mm, pfn, order, CLASS_DIRTY, caller);
+}
+
+/* Whether frees have more to do: the policy zeroes or DEBUG fills what is freed, or it is traced. */
+static inline bool frees_are_apart(void)
+{
+	return DEBUG || unlikely(MM_ZERO ? zero_policy_knob >= trace_policies : TRACING);
+}
+
+static __attribute__((noinline)) void free_apart(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
+{
+	const bool zero = zero_at_free();
+
+	if (DEBUG || zero) {
+		mm_lock(mm);
+		buddy_verify(mm, pfn, order, caller);
+		mm_unlock(mm);
+	}
+	if (zero) {
+		this_cpu(mm)->free_calls++;
+		pay_at_free(mm, pfn, order);
+		give_locked(mm, pfn, order, CLASS_ZERO, caller);
+	} else {
+		if (DEBUG)
+			contents_fill(pfn, 1ull << order);
+		free_block(mm, pfn, order, caller);
+	}
+	if (TRACING)
+		trace_write(mm, TRACE_FREE, pfn, 1ull << order, MM_STATE_ALLOCATED, mm_frame_state(mm, pfn), caller);
+}
+
 void mm_free(struct mm *mm, pfn_t pfn, unsigned order)
 {
-	free_block(mm, pfn, order, __builtin_return_address(0));
+	const void *caller = __builtin_return_address(0);
+
+	if (frees_are_apart())
+		free_apart(mm, pfn, order, caller);
+	else
+		free_block(mm, pfn, order, caller);
 }
 
 /* --- bulk --- */
@@ -359,13 +407,8 @@ static void undo_bulk(struct mm *mm, unsigned order, size_t count, pfn_t *pfns, 
 	}
 }
 
-bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
-{
-	return mm_alloc_bulk_until(mm, order, want, count, pfns, NULL, NULL);
-}
-
-bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
-			 bool (*stop)(void *arg), void *arg)
+static bool alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns, bool (*stop)(void *arg),
+		       void *arg, const void *caller)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
 	size_t got = 0;
@@ -390,20 +433,36 @@ bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t co
 	}
 	uint64_t zeroed = 0;
 	if (got == count && !stopped) {
-		if (stop == NULL || (want & ~MM_BELOW_4G) == MM_ANY) {
+		bool all = stop == NULL || (want & ~MM_BELOW_4G) == MM_ANY;
+		if (all) {
 			for (size_t i = 0; i < count; i++)
 				deliver(mm, cpu, pfns[i], order, want, true);
+		} else {
+			zeroed = deliver_until(mm, order, want, count, pfns, stop, arg);
+			all = zeroed == (uint64_t)count << order;
+		}
+		if (all) {
+			if (TRACING)
+				trace_bulk(mm, order, count, pfns, caller);
 			return true;
 		}
-		zeroed = deliver_until(mm, order, want, count, pfns, stop, arg);
-		if (zeroed == (uint64_t)count << order)
-			return true;
 		stopped = true;
 	}
 	if (!stopped)
 		cpu->alloc_failed++;
 	undo_bulk(mm, order, got, pfns, zeroed);
 	return false;
+}
+
+bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
+{
+	return alloc_bulk(mm, order, want, count, pfns, NULL, NULL, __builtin_return_address(0));
+}
+
+bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
+			 bool (*stop)(void *arg), void *arg)
+{
+	return alloc_bulk(mm, order, want, count, pfns, stop, arg, __builtin_return_address(0));
 }
 
 void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns)
@@ -413,7 +472,7 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 
 	if (zero_at_free() || DEBUG) {
 		for (size_t i = 0; i < count; i++)
-			free_block(mm, pfns[i], order, caller);
+			free_apart(mm, pfns[i], order, caller);
 		return;
 	}
 	cpu->free_calls += count;
@@ -422,6 +481,9 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 		for (unsigned n = 0; n < BULK_HOLD && i < count; n++, i++) {
 			verify(mm, pfns[i], order, caller);
 			buddy_give(mm, pfns[i], order, CLASS_DIRTY);
+			if (TRACING)
+				trace_write(mm, TRACE_FREE, pfns[i], 1ull << order, MM_STATE_ALLOCATED, MM_STATE_DIRTY,
+					    caller);
 		}
 		pressure_relax(mm);
 		mm_unlock(mm);

@@ -3,6 +3,7 @@
 
 #include "lib/assert.h"
 #include "mm/shuffle.h"
+#include "mm/trace.h"
 
 /* The classes whose runs change when frames of a state come or go: the state itself and the unions that hold it. */
 static const uint8_t classes_of[4] = {
@@ -215,20 +216,36 @@ static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, 
 	return w;
 }
 
-pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
+/* The same, the first of them. */
+WORD_INLINE unsigned take_first(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
+{
+	unsigned w = ladder_best(mm->areas[a].ladder[cls], order);
+	unsigned bit = run_best(word_fits(mm, a, w, cls), order);
+
+	take_run(mm, a, order, w, bit, how);
+	return w * 64 + bit;
+}
+
+/* What buddy_take_from does where it isn't quick: orders 7 and 8; any while memory is shuffled or traced. */
+WORD_RARE unsigned take_apart(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
 {
 	unsigned at;
 
-	if (likely(order < mm->quick_orders)) {
-		unsigned w = ladder_best(mm->areas[a].ladder[cls], order);
-		unsigned bit = run_best(word_fits(mm, a, w, cls), order);
-		take_run(mm, a, order, w, bit, how);
-		at = w * 64 + bit;
-	} else if (order < WORD_ORDERS) {
-		at = take_any(mm, a, order, cls, how);
-	} else {
+	if (order >= WORD_ORDERS)
 		at = take_words(mm, a, order, cls, how) * 64;
-	}
+	else if (mm->shuffled)
+		at = take_any(mm, a, order, cls, how);
+	else
+		at = take_first(mm, a, order, cls, how);
+	trace_taken(mm, area_pfn(mm, a) + at, 1ull << order);
+	return at;
+}
+
+pfn_t buddy_take_from(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
+{
+	unsigned at = likely(order < mm->quick_orders) ? take_first(mm, a, order, cls, how)
+						       : take_apart(mm, a, order, cls, how);
+
 	index_area(mm, a);
 	return area_pfn(mm, a) + at;
 }
@@ -293,6 +310,7 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 		mm->areas[first].kind = AREA_HEAD;
 		mm->areas[first].order = (uint8_t)order;
 	}
+	trace_taken(mm, area_pfn(mm, first), 1ull << order);
 	return area_pfn(mm, first);
 }
 
@@ -315,6 +333,7 @@ size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, 
 			word->start |= mask;
 		}
 	}
+	trace_taken_frames(mm, pfns, n);
 	if (unlikely(mm->shuffled))
 		shuffle_pfns(mm, pfns, n);
 	index_area(mm, a);
@@ -325,6 +344,7 @@ void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count)
 {
 	uint32_t a = area_of(mm, pfn);
 	unsigned at = pfn % AREA_FRAMES;
+	const unsigned all = count;
 
 	if (mm->areas[a].kind == AREA_FREE)
 		area_map(mm, a);
@@ -337,6 +357,7 @@ void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count)
 		at += n;
 		count -= n;
 	}
+	trace_taken(mm, pfn, all);
 	index_area(mm, a);
 }
 
@@ -348,6 +369,7 @@ void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
 	struct area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 	unsigned at = pfn % AREA_FRAMES;
+	const unsigned all = count;
 
 	while (count != 0) {
 		unsigned w = at / 64, bit = at % 64;
@@ -362,12 +384,14 @@ void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
 		at += n;
 		count -= n;
 	}
+	trace_given(mm, pfn, all);
 	index_area(mm, a);
 }
 
 void buddy_give_mask(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned state)
 {
 	word_give(mm, &mm->areas[a], &mm->bits[a], w, mask, bit_count(mask), state);
+	trace_given_mask(mm, area_pfn(mm, a) + w * 64, mask);
 	index_area(mm, a);
 }
 
@@ -400,7 +424,7 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 		uint32_t a = area_of(mm, pfn);
 		struct area_bits *bits = &mm->bits[a];
 		unsigned w = pfn % AREA_FRAMES / 64;
-		if (likely(order <= 6 && mm->isolated == 0)) {
+		if (likely(order < trace_word_orders && mm->isolated == 0)) {
 			uint64_t mask = run_mask(order) << (pfn % 64);
 			word_give(mm, &mm->areas[a], bits, w, mask, 1u << order, state);
 			index_area(mm, a);
@@ -414,6 +438,7 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 	const uint32_t first = area_of(mm, pfn), n = 1u << (order - MM_ORDER_AREA);
 	for (uint32_t a = first; a < first + n; a++)
 		area_give(mm, a, state);
+	trace_given(mm, pfn, 1ull << order);
 	index_run(mm, first, n);
 }
 

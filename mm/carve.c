@@ -7,6 +7,7 @@
 #include "mm/page_proc.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
+#include "mm/trace.h"
 
 /* An area of an allocated block of order >= 9 gets bitmaps, all its frames allocated. */
 static void area_map_allocated(struct mm *mm, uint32_t a)
@@ -47,6 +48,8 @@ void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
 	ASSERT(to <= order);
 	mm_lock_timed(mm);
 	buddy_verify(mm, pfn, order, caller);
+	if (TRACING)
+		trace_cut(mm, pfn, order, to, caller);
 	a = area_of(mm, pfn);
 	if (order < MM_ORDER_AREA) {
 		if (order == MM_ORDER_AREA - 1)
@@ -96,6 +99,7 @@ static bool all_free(const struct mm *mm, uint32_t a, unsigned at, unsigned n)
 
 int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 {
+	const void *caller = __builtin_return_address(0);
 	int result = -1;
 
 	if (count == 0)
@@ -122,6 +126,8 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 	}
 	pressure_check(mm);
 	result = 0;
+	if (TRACING)
+		trace_write(mm, TRACE_ALLOC, start, count, trace_state(mm, start, count), MM_STATE_ALLOCATED, caller);
 out:
 	mm_unlock(mm);
 	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++)
@@ -175,6 +181,8 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 			goto out;
 		buddy_verify(mm, pfn, 0, caller);
 	}
+	if (TRACING)
+		trace_write(mm, TRACE_ALLOC, pfn, 1, trace_state(mm, pfn, 1), MM_STATE_UNMANAGED, caller);
 	/* From here on it looks like memory that was never ours. */
 	mm->bits[a].word[w].start |= mask;
 	mm->bits[a].isolated[w] |= mask;

@@ -3,6 +3,7 @@
 
 #include "lib/assert.h"
 #include "mm/cache.h"
+#include "mm/trace.h"
 
 /* Between two looks at whether somebody waits. */
 #define ZERO_STRETCH 16u
@@ -90,6 +91,10 @@ void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool
 			mm_port_zero_fence();
 		cpu->alloc_zero_ns += mm_port_now_ns() - since;
 		cpu->alloc_zero_frames += z.stored;
+		if (TRACING)
+			trace_write(mm, TRACE_ZERO, pfn, z.stored,
+				    as_was ? trace_state(mm, pfn, 1ull << order) : MM_STATE_DIRTY, MM_STATE_ALLOCATED,
+				    NULL);
 	}
 	cpu->hit_frames += z.known;
 	cpu->miss_frames += z.stored;

@@ -20,6 +20,7 @@
 #include "mm/rate.h"
 #include "mm/report_pick.h"
 #include "mm/timing.h"
+#include "mm/trace.h"
 
 static uint64_t delay_ms = 200;
 static uint64_t batch_blocks = 32;
@@ -98,6 +99,8 @@ static void slot_close(struct mm *mm, struct report_slot *slot, unsigned state)
 	if (DEBUG && state == CLASS_DIRTY)
 		for (unsigned i = 0; i < slot->batch.count; i++)
 			contents_fill(slot->batch.block[i].pfn, 1ull << slot->batch.block[i].order);
+	for (unsigned i = 0; TRACING && i < slot->batch.count; i++)
+		trace_worked(mm, TRACE_REPORT, slot->batch.block[i].pfn, 1ull << slot->batch.block[i].order, state);
 	page_proc_put(mm, &slot->batch, state);
 }
 

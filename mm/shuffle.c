@@ -3,6 +3,7 @@
 
 #include "lib/table.h"
 #include "mm/timing.h"
+#include "mm/trace.h"
 
 static uint64_t shuffle_knob, seed_knob;
 
@@ -10,7 +11,7 @@ void mm_shuffle(struct mm *mm, bool on, uint64_t seed)
 {
 	mm_lock(mm);
 	mm->shuffled = on;
-	mm->quick_orders = on ? 0 : WORD_ORDERS;
+	mm->quick_orders = on || TRACING ? 0 : WORD_ORDERS;
 	while (seed == 0)
 		seed = mm_port_random();
 	mm->shuffle_state = seed;

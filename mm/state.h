@@ -250,7 +250,7 @@ struct mm {
 	uint64_t orders[2][CLASS_COUNT];      /* (L) [above 4 GiB][class]: slots with a listed run */
 	uint8_t low[CLASS_COUNT][SLOT_COUNT]; /* (L) gibs below 4 GiB */
 
-	uint32_t quick_orders; /* (L) blocks of orders below it take the first place: WORD_ORDERS; 0 while shuffled */
+	uint32_t quick_orders; /* (L) orders below it take the first place: WORD_ORDERS; 0 if shuffled or traced */
 	bool shuffled;	       /* (L) the choice among equally good places is by chance, see shuffle.h */
 
 	/* Frames. */

@@ -22,6 +22,7 @@
 #include "mm/pressure.h"
 #include "mm/rate.h"
 #include "mm/timing.h"
+#include "mm/trace.h"
 
 static uint64_t batch_frames = 64;
 static uint64_t delay_ms = 10;
@@ -164,6 +165,8 @@ static void batch_put(struct mm *mm)
 		struct mm_block block = batch->block[i];
 		uint64_t n = 1ull << block.order;
 		uint64_t done = i < e->next ? n : i == e->next ? e->done : 0;
+		if (TRACING && done != 0)
+			trace_worked(mm, TRACE_ZERO, block.pfn, done, CLASS_ZERO);
 		if (done != 0)
 			buddy_give_frames(mm, block.pfn, (unsigned)done, CLASS_ZERO);
 		if (done != n)

@@ -412,7 +412,7 @@ check
                 r"report\.order\D+7\b", r"zero\.low_pct\D+0\b")),
     Row("help-names-every-command", "help\n" + "".join(
         f"help {name}\n" for name in "help stats buddy mem knob preset alloc handles fill verify free zero report "
-        "ledger wait bench test check log panic version poweroff reboot".split()), {"MEM": "256M"}),
+        "ledger wait bench test check log panic version poweroff reboot trace".split()), {"MEM": "256M"}),
     Row("tables-print", "stats\nstats mm.\nmap\nbuddy\nbuddy -j\nmem\nknob\nledger\nledger -j\nzero\nreport\n"
         "bench list\nlog\nversion\nhandles\n", {"MEM": "256M"},
         expect=(r"mm\.managed_frames", r"^verdict", r"zero\.policy")),
@@ -433,6 +433,39 @@ check
     Row("buddy-shows-what-fragmentation-costs", "buddy\nalloc -o 9 -n 100\nfree -k 2 1\nbuddy\nbuddy -j\n",
         {"MEM": "256M"}, expect=(r"^ +0 +4 KiB .* 100\.0%$", r'"order":0,.*"at_least_pct":100\.0\}.*"order":9,.*'
                                  r'"at_least_bytes":\d+,"at_least_pct":\d+\.\d\}')),
+    # A frame out of an area that is whole, and back; then what zeroing and reporting do; and a ring that is full.
+    Row("trace-tells-what-happens", """
+! trace show
+! trace
+! trace no
+! trace off now
+! trace show alloc frea
+trace on
+alloc -o 9
+alloc -o 9 -z
+free 1
+trace show alloc free
+zero now
+wait zero
+report now
+wait report
+trace show -j zero report split
+trace off
+alloc -o 9
+trace show alloc
+trace on
+alloc -o 0 -n 9000
+trace show -j free
+""", {"MEM": "128M", "CMDLINE": "zero.policy=idle report.delay_ms=60000"},
+        expect=(r"nothing was traced yet", r"'no' is not known, allowed are on, off and show",
+                r"'off' takes nothing behind it, not 'now'", r"'frea' is not known, allowed are alloc, free, split,",
+                r"^ +\d+ alloc +0x\w+ +9 +\w+ > allocated +\w+\+0x\w+$",
+                r"^ +\d+ free +0x\w+ +9 +allocated > (cached|dirty) +\w+\+0x\w+$",
+                r'^\{"number":\d+,"tsc":\d+,"cpu":0,"event":"zero","pfn":\d+,"frames":\d+,.*"from":"dirty",'
+                r'"to":"zero"\}',
+                r'"event":"report",.*"order":9,"from":"zero","to":"reported"\}', r'"event":"split",.*"run":\d+,"from"',
+                r"^trace: off, (\d+) events were written\n(.*\n)*.*\ntrace: off, \1 events were .* 2 shown",
+                r'^\{"trace":"on","written":\d{4,5},"overwritten":[1-9]\d*,"shown":0\}')),
     Row("bench-list-as-json", "bench list -j\nbench -j\n", {"MEM": "256M"},
         expect=(r'^\{"benches":\[\{"name":"ops",.*\{"name":"pin",.*\}\]\}$',)),
     Row("stats-has-the-fixed-names", "stats -j\n", {"MEM": "256M"}, stats={name: at_least(0) for name in (

@@ -7,6 +7,7 @@
 #include "mm/buddy.h"
 #include "mm/state.h"
 #include "mm/timing.h"
+#include "mm/trace.h"
 
 #define ALLOCATIONS_MAX 32
 #define KNOBS_MAX	16
@@ -39,6 +40,7 @@ void *fixture_bytes(size_t bytes)
 
 static void memory_end(void)
 {
+	trace_stop(fixture.mm);
 	while (fixture.allocation_count)
 		free(fixture.allocations[--fixture.allocation_count]);
 	if (fixture.has_block)

@@ -160,7 +160,7 @@ fuzz_of = $(if $(filter $(FUZZ_JUDGES),$(1)),-O2,$(SANITIZERS))
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 
-.PHONY: all deps run debug check test bench cov fuzz fuzz-corpus fuzz-programs format clean help FORCE
+.PHONY: all deps run debug check test bench cov fuzz fuzz-corpus fuzz-programs mutants format clean help FORCE
 FORCE:
 
 all: $(O)/kernel.elf $(O)/BOOTX64.EFI $(O)/esp.img
@@ -198,6 +198,9 @@ fuzz:
 
 fuzz-corpus:
 	+@scripts/fuzz $(O) --corpus
+
+mutants:
+	+@scripts/mutants $(O)
 
 .PHONY: counts counts-update
 counts: all $(O)/host/bench

@@ -131,6 +131,7 @@ bool model_begin(struct fuzz_input *in)
 		frame_write(model.frames[i].pfn, JUNK);
 	}
 	mm_cache_enable(&allocator, (head & 0x10) == 0);
+	model.keeps_zero = head & 0x20;
 	return true;
 }
 
@@ -251,6 +252,11 @@ struct model_block model_drop(unsigned at)
 	return block;
 }
 
+bool model_reads_zero(pfn_t pfn)
+{
+	return frame_reads(pfn, 0);
+}
+
 void model_junk(pfn_t pfn)
 {
 	FUZZ_CHECK(row_of(pfn) != NULL);
@@ -315,7 +321,7 @@ void model_check_all(void)
 
 		if (row->state == MM_STATE_ALLOCATED)
 			FUZZ_CHECK(frame_reads(row->pfn, row->tag));
-		if (row->state == MM_STATE_ZERO)
+		if (row->state == MM_STATE_ZERO || row->state == MM_STATE_REPORTED_ZERO)
 			FUZZ_CHECK(frame_reads(row->pfn, 0));
 	}
 }

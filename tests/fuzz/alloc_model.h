@@ -33,6 +33,7 @@ struct model {
 	struct model_block held[MODEL_HELD_MAX];
 	unsigned retired;
 	unsigned touched;
+	bool keeps_zero; /* the host does: report.poison */
 	uint32_t next_tag;
 };
 extern struct model model;
@@ -56,6 +57,9 @@ void model_hold(pfn_t pfn, unsigned order, unsigned want);
 
 /* The held block at this place is about to be freed: checks its tags, and returns it. */
 struct model_block model_drop(unsigned at);
+
+/* Whether a frame reads as zero where the model, or the host, writes. */
+bool model_reads_zero(pfn_t pfn);
 
 /* The host dropped a frame: it reads as junk. */
 void model_junk(pfn_t pfn);

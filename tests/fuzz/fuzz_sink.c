@@ -10,7 +10,8 @@ static void answer(struct fuzz_sink *s, unsigned at, bool ok)
 
 	s->pending_count--;
 	memmove(&s->pending[at], &s->pending[at + 1], (s->pending_count - at) * sizeof s->pending[0]);
-	for (unsigned i = 0; ok && i < request.count; i++)
+	s->last_tag = request.tag;
+	for (unsigned i = 0; ok && !s->sink.keeps_zero && i < request.count; i++)
 		for (pfn_t pfn = request.ranges[i].pfn; pfn < request.ranges[i].pfn + request.ranges[i].frames; pfn++)
 			model_junk(pfn);
 	report_done(&s->sink, request.tag, ok);
@@ -24,7 +25,8 @@ static int submit(struct report_sink *sink, const struct report_range *ranges, u
 	for (unsigned i = 0; i < count; i++) {
 		FUZZ_CHECK(ranges[i].frames != 0 && ranges[i].pfn % ranges[i].frames == 0);
 		for (pfn_t pfn = ranges[i].pfn; pfn < ranges[i].pfn + ranges[i].frames; pfn++)
-			FUZZ_CHECK(mm_frame_state(sink->mm, pfn) == MM_STATE_ISOLATED);
+			FUZZ_CHECK(mm_frame_state(sink->mm, pfn) == MM_STATE_ISOLATED &&
+				   (!sink->keeps_zero || model_reads_zero(pfn)));
 	}
 	if (s->answer == FUZZ_SINK_REFUSE)
 		return -1;
@@ -52,9 +54,9 @@ static void poll(struct report_sink *sink)
 {
 	struct fuzz_sink *s = CONTAINER_OF(sink, struct fuzz_sink, sink);
 
-	if (s->answer == FUZZ_SINK_UNKNOWN_TAG)
-		report_done(sink, s->pending_count ? s->pending[0].tag + 4 : 0, true);
-	while (s->pending_count && s->answer != FUZZ_SINK_SILENT)
+	if (s->answer == FUZZ_SINK_STALE_TAG)
+		report_done(sink, s->last_tag, true);
+	while (s->pending_count && s->answer != FUZZ_SINK_SILENT && s->answer != FUZZ_SINK_STALE_TAG)
 		answer(s, s->answer == FUZZ_SINK_NEWEST_FIRST ? s->pending_count - 1 : 0,
 		       s->answer != FUZZ_SINK_DECLINE);
 }
@@ -68,7 +70,7 @@ static bool reset(struct report_sink *sink)
 	return s->reset_works;
 }
 
-void fuzz_sink_begin(struct fuzz_sink *s, struct fuzz_input *in)
+void fuzz_sink_begin(struct fuzz_sink *s, struct fuzz_input *in, bool keeps_zero)
 {
 	unsigned how = fuzz_u8(in);
 
@@ -76,9 +78,11 @@ void fuzz_sink_begin(struct fuzz_sink *s, struct fuzz_input *in)
 		.sink = {.name = "fuzz",
 			 .capacity = 1 + how % FUZZ_SINK_RANGES_MAX,
 			 .in_flight_max = 1 + (how >> 6) % FUZZ_SINK_PENDING_MAX,
+			 .keeps_zero = keeps_zero,
 			 .submit = submit,
 			 .poll = poll,
 			 .reset = reset},
 		.reset_works = true,
+		.last_tag = ~0u,
 	};
 }

@@ -367,7 +367,8 @@ static void finish(void)
 	sink.reset_works = true;
 	zero_pause(model.mm);
 	model_touched(TOUCHED_ZERO | TOUCHED_REPORT);
-	(void)report_unregister(model.mm, &sink.sink);
+	if (report_unregister(model.mm, &sink.sink) == 0)
+		FUZZ_CHECK(sink.pending_count == 0);
 	model_step();
 	while (model.held_count != 0) {
 		struct model_block block = model_drop(model.held_count - 1);
@@ -397,7 +398,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	quiet_knobs();
 	if (!model_begin(&in))
 		return 0;
-	fuzz_sink_begin(&sink, &in);
+	fuzz_sink_begin(&sink, &in, model.keeps_zero);
 	FUZZ_CHECK(report_register(model.mm, &sink.sink) == 0);
 	for (unsigned step = 0; step < STEPS_MAX && fuzz_left(&in); step++) {
 		ops[fuzz_below(&in, ARRAY_LEN(ops))]();

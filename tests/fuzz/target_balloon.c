@@ -42,7 +42,7 @@ static uint64_t writes;
 /* Who has a frame, as the device and its driver can know: 0 nobody, else 1 + head of the chain that it went out in. */
 static uint16_t with_device[FRAMES];
 static unsigned resets_false;
-static bool matched, was_stuck;
+static bool matched, was_stuck, lied;
 
 static struct {
 	pfn_t pfn;
@@ -63,6 +63,7 @@ static uint32_t read_hook(paddr_t paddr, unsigned size, uint32_t value)
 		return value;
 	}
 	lie_at++;
+	lied = true;
 	switch (lie->how % 4) {
 	case 0:
 		return value ^ (uint32_t)lie->value << 8 * (lie->how >> 6);
@@ -272,6 +273,7 @@ static void plug(struct fuzz_input *in)
 		unsigned at = fuzz_u8(in);
 
 		f->config[at] = (uint8_t)fuzz_u8(in);
+		lied = true;
 	}
 	lie_at = 0;
 	lie_count = fuzz_u8(in) % (LIES_MAX + 1);
@@ -367,6 +369,8 @@ static void check_off(void)
 
 	FUZZ_CHECK(*host_log() != '\0' || !matched);
 	FUZZ_CHECK(allocated() == 0);
+	/* But for what it was told falsely, the device has nothing of the driver's any more. */
+	FUZZ_CHECK(!virtio_device_has_memory(&device) || lied);
 	FUZZ_CHECK(device.resets <= 2 + resets_false || was_stuck);
 	for (unsigned i = 0; i < 20; i++) {
 		(void)report_step(&mm);
@@ -392,7 +396,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	host_log_clear();
 	memset(with_device, 0, sizeof with_device);
 	held_count = writes = resets_false = 0;
-	matched = was_stuck = false;
+	matched = was_stuck = lied = false;
 	plug(&in);
 	if (start()) {
 		for (unsigned i = 0; i < STEPS_MAX && fuzz_left(&in); i++) {

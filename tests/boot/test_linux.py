@@ -97,6 +97,7 @@ def test_a_file_that_holds_something_else_is_refused(line, complaint, tmp_path):
 
 @pytest.mark.parametrize("arguments, complaint", [
     (("-n", "0"), "1 to 50 are allowed"), (("--only", "pairs"), "ops and report are allowed"),
+    (("-i", "--only", "report"), "ops alone"),
 ])
 def test_arguments_that_cannot_be_are_refused(arguments, complaint):
     status, _, errors = script("bench-linux", *arguments)

@@ -6,6 +6,7 @@ The caller's MEM, ACCEL, BALLOON and QEMUFLAGS apply to both. What a run found o
 import json
 import os
 import re
+import shlex
 import sys
 import threading
 import time
@@ -66,8 +67,8 @@ def settings(work=""):
     if work:
         directory = linux_directory()
         append = f"{CONSOLE_OPTIONS} {LINUX_OPTIONS} nought.do={work}"
-        chosen["QEMUFLAGS"] = (f"{chosen.get('QEMUFLAGS', '')} -kernel '{directory}/vmlinuz' "
-                               f"-initrd '{directory}/initramfs' -append '{append}'")
+        linux = ["-kernel", f"{directory}/vmlinuz", "-initrd", f"{directory}/initramfs", "-append", append]
+        chosen["QEMUFLAGS"] = f"{chosen.get('QEMUFLAGS', '')} {shlex.join(linux)}"
     return chosen
 
 

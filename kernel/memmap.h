@@ -45,7 +45,8 @@ struct memmap {
 typedef void memmap_say_fn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Builds the map. Entries may be in any order, overlap, be empty, unaligned, wrap round or be absurd: what can't be is
- * told to say, one line each (the first 16), and refused; what several entries claim is told as well. Memory from limit on is refused as well. Costs count^2. */
+ * told to say, one line each (the first 16), and refused, as is memory from limit on; what several entries claim is
+ * told as well. Costs count^2. */
 void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, pfn_t limit, memmap_say_fn *say);
 
 /* Makes start <= pfn < end that kind, whatever it was; MEMMAP_NONE takes it out. Returns 0, or -1 with the map as it

@@ -88,8 +88,8 @@ bool still_rest(bool zeroing, uint64_t ns);
 bool still_dirty(void);
 
 /* Tells the host of all free memory, if there is a reporter, and waits until it has dropped it. Where the host keeps
- * zero (report.poison) it is zeroed before, and stays REPORTED+ZERO. False: interrupted, or the host didn't answer, said
- * so. */
+ * zero (report.poison) it is zeroed before, and stays REPORTED+ZERO. False: interrupted, or the host didn't answer,
+ * said so. */
 bool still_report(void);
 
 /* still_dirty, then still_report; that something reported is zero is forgotten, as it is without report.poison. False:

@@ -1,4 +1,4 @@
-/* ACPI tables: kernel/acpi_tables.c reads the input as physical memory from PADDR_BASE on.
+/* ACPI tables: kernel/acpi_tables.c and acpi_power.c read the input as physical memory from PADDR_BASE on.
  *
  * Every map is a copy of just the bytes asked for, so that ASan sees a read behind them. The first byte says whether
  * checksums are made right on the way (bit 0), or else nothing would be got past them. Checked: what comes out can be,
@@ -74,6 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	FUZZ_CHECK(info.pm_timer_port <= 0xfffc);
 	FUZZ_CHECK(info.pm_timer_port ? info.pm_timer_bits == 24 || info.pm_timer_bits == 32 : info.pm_timer_bits == 0);
 	FUZZ_CHECK(sound != 0 || (!info.have_madt && !info.ecam && !info.pm_timer_port));
+	FUZZ_CHECK(!info.power.has_s5 ||
+		   (info.power.control_a != 0 && info.power.type_a <= 7 && info.power.type_b <= 7));
 	while (map_count)
 		free(maps[--map_count]);
 	return 0;

@@ -1,8 +1,10 @@
-/* crash: provokes an exception, each kind that a panic must tell apart. */
+/* crash: does what the kernel must not survive: exceptions that a panic must tell apart, and an allocator's misuse. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "arch/x86_64/paging.h"
+#include "arch/x86_64/stacks.h"
 #include "kernel/cmd.h"
 #include "lib/assert.h"
 #include "mm/mm.h"
@@ -12,9 +14,13 @@ static volatile uintptr_t nowhere;
 static volatile uint64_t zero;
 static uint64_t (*volatile deeper)(uint64_t depth);
 
-static void call(uintptr_t address)
+/* Keeps a call in front of it from being the last thing that a function does: a jump would leave no frame to name. */
+#define AND_COME_BACK() __asm__ volatile("" ::: "memory")
+
+static inline __attribute__((always_inline)) void call(uintptr_t address)
 {
 	((void (*)(void))address)();
+	AND_COME_BACK();
 }
 
 static void crash_null(void)
@@ -54,6 +60,33 @@ static void crash_frame(void)
 		return;
 	*(volatile uint8_t *)phys_to_virt(pfn_to_paddr(pfn)) = 0xc3;
 	call((uintptr_t)phys_to_virt(pfn_to_paddr(pfn)));
+}
+
+static void crash_heap(void)
+{
+	uint8_t *code = malloc(16);
+
+	if (!code)
+		return;
+	*code = 0xc3;
+	call((uintptr_t)code);
+	free(code);
+}
+
+static void lowest_guard(uint64_t va, void *arg)
+{
+	uint64_t *lowest = arg;
+
+	if (!*lowest)
+		*lowest = va;
+}
+
+static void crash_guard(void)
+{
+	uint64_t guard = 0;
+
+	stack_guards(lowest_guard, &guard);
+	(void)*(volatile uint64_t *)(guard + FRAME_SIZE / 2);
 }
 
 static void crash_page0(void)
@@ -109,18 +142,86 @@ static void crash_assert(void)
 	ASSERT(zero != 0);
 }
 
+/* The allocator is told of a frame that nobody has, of a block's second half, of one twice, of one of another order. */
+static void crash_wild_free(void)
+{
+	mm_free(&mm_system, MM_PFN_LIMIT + 5, 0);
+	AND_COME_BACK();
+}
+
+static void crash_inner_free(void)
+{
+	pfn_t pfn = mm_alloc(&mm_system, 3, MM_ANY);
+
+	if (pfn != MM_PFN_NONE)
+		mm_free(&mm_system, pfn + 4, 2);
+	AND_COME_BACK();
+}
+
+static void crash_double_free(void)
+{
+	pfn_t pfn = mm_alloc(&mm_system, 3, MM_ANY);
+
+	if (pfn == MM_PFN_NONE)
+		return;
+	mm_free(&mm_system, pfn, 3);
+	mm_free(&mm_system, pfn, 3);
+	AND_COME_BACK();
+}
+
+static void crash_wrong_order(void)
+{
+	pfn_t pfn = mm_alloc(&mm_system, 3, MM_ANY);
+
+	if (pfn != MM_PFN_NONE)
+		mm_free(&mm_system, pfn, 4);
+	AND_COME_BACK();
+}
+
+/* Writes to a frame after it was freed, then has it given out again: DEBUG builds find that out. */
+static void crash_use_after_free(void)
+{
+	pfn_t pfn = mm_alloc(&mm_system, 0, MM_ANY);
+
+	if (pfn == MM_PFN_NONE)
+		return;
+	mm_free(&mm_system, pfn, 0);
+	*(volatile uint64_t *)((uint8_t *)phys_to_virt(pfn_to_paddr(pfn)) + 0x128) = 0x1badb002;
+	if (mm_take_range(&mm_system, pfn, 1) == 0)
+		mm_free(&mm_system, pfn, 0);
+	AND_COME_BACK();
+}
+
 static const struct {
 	const char *word;
 	void (*run)(void);
 } kinds[] = {
-	{"null", crash_null},	      {"call-null", crash_call_null}, {"code", crash_code},
-	{"constant", crash_constant}, {"data", crash_data},	      {"frame", crash_frame},
-	{"page0", crash_page0},	      {"stack", crash_stack},	      {"canary", crash_canary},
-	{"opcode", crash_opcode},     {"divide", crash_divide},	      {"address", crash_address},
-	{"nmi", crash_nmi},	      {"assert", crash_assert},
+	{"null", crash_null},
+	{"call-null", crash_call_null},
+	{"code", crash_code},
+	{"constant", crash_constant},
+	{"data", crash_data},
+	{"frame", crash_frame},
+	{"page0", crash_page0},
+	{"stack", crash_stack},
+	{"canary", crash_canary},
+	{"opcode", crash_opcode},
+	{"divide", crash_divide},
+	{"address", crash_address},
+	{"nmi", crash_nmi},
+	{"assert", crash_assert},
+	{"heap", crash_heap},
+	{"guard", crash_guard},
+	{"wild-free", crash_wild_free},
+	{"inner-free", crash_inner_free},
+	{"double-free", crash_double_free},
+	{"wrong-order", crash_wrong_order},
+	{"use-after-free", crash_use_after_free},
 };
 
-#define CRASH_KINDS "null|call-null|code|constant|data|frame|page0|stack|canary|opcode|divide|address|nmi|assert"
+#define CRASH_KINDS                                                                                              \
+	"null|call-null|code|constant|data|heap|frame|page0|stack|guard|canary|opcode|divide|address|nmi|assert" \
+	"|wild-free|inner-free|double-free|wrong-order|use-after-free"
 
 static int cmd_crash(int argc, char **argv)
 {

@@ -130,8 +130,11 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 		trace_write(mm, TRACE_ALLOC, start, count, trace_state(mm, start, count), MM_STATE_ALLOCATED, caller);
 out:
 	mm_unlock(mm);
-	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++)
+	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++) {
+		if (DEBUG)
+			contents_check_taken(mm, pfn, 0, true);
 		this_cpu(mm)->wasted_frames += contents_zero_frames(mm, pfn, 0);
+	}
 	return result;
 }
 

@@ -26,6 +26,20 @@ def environment(**settings):
     return env
 
 
+def make(*targets, build=None, **variables):
+    """Makes targets in the build directory, or in one below it. Returns that directory. What our own make was told, a
+    compiler say, doesn't count there."""
+    env = {name: value for name, value in os.environ.items()
+           if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "CC", "DEBUG", "O", "V", *SETTINGS)}
+    top = os.path.relpath(environment()["O"], ROOT)
+    directory = os.path.join(top, build) if build else top
+    words = [f"O={directory}", f"NEWLIB={top}/newlib", *(f"{name}={value}" for name, value in variables.items())]
+    done = subprocess.run(["make", *words, *(f"{directory}/{target}" for target in targets)], cwd=ROOT, env=env,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"make {words}: {done.stderr}"
+    return os.path.join(ROOT, directory)
+
+
 @dataclasses.dataclass
 class Outcome:
     status: int

@@ -19,6 +19,7 @@ class Row:
     expect: tuple = ()
     reject: tuple = ()
     stats: dict = dataclasses.field(default_factory=dict)
+    debug: bool = False  # in a build with DEBUG=1
     errors: tuple = ()  # expressions that match in scripts/run's standard error
 
 
@@ -40,10 +41,11 @@ def between(low, high):
     return lambda value: low <= value <= high
 
 
-def crash(kind, cause, caller="crash_"):
-    """An exception that the `crash` command provokes: told apart, with a backtrace that names the function."""
-    return Row(f"crash-{kind}", f"crash {kind}\nversion\n", {"MEM": "256M"}, status=3,
-               expect=(rf"^PANIC: .*{cause}", rf"^  #\d+ +0x[0-9a-f]+ {caller}\w*\+0x[0-9a-f]+",
+def crash(kind, cause, culprit=None, debug=False):
+    """What the `crash` command does: the right cause, with a backtrace that names the function that did it."""
+    culprit = culprit or "crash_" + kind.replace("-", "_")
+    return Row(f"crash-{kind}", f"crash {kind}\nversion\n", {"MEM": "256M"}, status=3, debug=debug,
+               expect=(rf"^PANIC: .*{cause}", rf"^  #\d+ +0x[0-9a-f]+ {culprit}\+0x[0-9a-f]+",
                        r"^  rip [0-9a-f]{16}"),
                reject=(r"^nought> version",))
 
@@ -247,14 +249,30 @@ ROWS = [
     Row("status-3-panic", "panic with these words\nversion\n", {"MEM": "256M"}, status=3,
         expect=(r"with these words", r"cmd_panic\+0x[0-9a-f]+"), reject=(r"^nought> version",)),
     crash("null", r"#PF.*null pointer dereference \(write to 0x0\)"),
-    crash("call-null", r"#PF.*call through a null pointer", caller="cmd_crash"),
+    crash("call-null", r"#PF.*call through a null pointer"),
     crash("code", r"#PF.*write to read-only memory"),
-    crash("data", r"#PF.*execution of memory that is not executable", caller="cmd_crash"),
-    crash("stack", r"#DF.*stack overflow, a guard page was hit", caller="recurse"),
+    crash("constant", r"#PF.*write to read-only memory"),
+    crash("data", r"#PF.*execution of memory that is not executable"),
+    crash("heap", r"#PF.*execution of memory that is not executable \(fetch of 0xffffd"),
+    crash("frame", r"#PF.*execution of memory that is not executable \(fetch of 0xffff8"),
+    crash("page0", r"#PF.*memory that is not mapped \(write to 0xffff800000000000\)"),
+    crash("stack", r"#DF.*stack overflow, a guard page was hit", "recurse"),
+    crash("guard", r"#PF.*stack overflow, a guard page was hit \(read of"),
     crash("canary", r"stack protector"),
+    crash("opcode", r"#UD"),
     crash("divide", r"#DE divide error"),
+    crash("address", r"#GP"),
     crash("nmi", r"non-maskable interrupt"),
     crash("assert", r"kernel/cmd_crash\.c:\d+: zero != 0 doesn't hold"),
+    crash("wild-free", r"mm: .*: pfn 0x40000005 order 0 is .*, caller 0x"),
+    crash("inner-free", r"mm: .*: pfn 0x[0-9a-f]+ order 2 is .*, caller 0x"),
+    crash("double-free", r"mm: .*: pfn 0x[0-9a-f]+ order 3 is .*, caller 0x"),
+    crash("wrong-order", r"mm: .*: pfn 0x[0-9a-f]+ order 4 is .*, caller 0x"),
+    crash("use-after-free", r"mm: written after it was freed: frame 0x[0-9a-f]+ has 0x1badb002 at byte 0x128",
+          debug=True),
+    Row("debug-build", EXERCISE, {"MEM": "512M"}, debug=True),
+    Row("use-after-free-unseen", "! crash use-after-free\ncheck\n", {"MEM": "256M"},
+        expect=(r"crash: use-after-free: nothing happened",)),
     Row("too-little-memory", "version\n", {"MEM": "256M", "CMDLINE": "boot.mem_mib=4"}, status=3,
         expect=(r"^PANIC: too little memory: need \d+ KiB, have 4096 KiB",)),
     Row("no-acpi", EXERCISE + "stats -j\n", {"MEM": "1G", "QEMUFLAGS": "-no-acpi"},

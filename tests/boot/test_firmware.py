@@ -18,11 +18,7 @@ NO_TABLES = ("by the PIT", "configuration goes through ports 0xcf8 and 0xcfc")
 
 @pytest.fixture(scope="module", autouse=True)
 def liar():
-    """Whoever runs these tests by themselves has it made here."""
-    build = machine.environment()["O"]
-    path = os.path.join(build, "tests/liar.efi")
-    subprocess.run(["make", f"O={os.path.relpath(build, machine.ROOT)}", path.replace(build, os.path.relpath(
-        build, machine.ROOT))], cwd=machine.ROOT, stdin=subprocess.DEVNULL, check=True, capture_output=True)
+    machine.make("tests/liar.efi")  # for whoever runs these tests by themselves
 
 
 def make_image(directory, lies, options=None):

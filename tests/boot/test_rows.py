@@ -3,7 +3,7 @@ import concurrent.futures
 import re
 
 import pytest
-from machine import run
+from machine import make, run
 from rows import ROWS
 
 PANIC = r"(?i)^.*\bpanic: "
@@ -13,8 +13,11 @@ PANIC = r"(?i)^.*\bpanic: "
 def outcomes(request):
     """What came of the rows that were asked for, by name: futures, whose guests boot in the order of the tests."""
     rows = [item.callspec.params["row"] for item in request.session.items if item.name.startswith("test_row[")]
+    builds = {False: {}}
+    if any(row.debug for row in rows):
+        builds[True] = {"O": make("esp.img", build="debug", DEBUG=1)}
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        yield {row.name: pool.submit(run, row.script, **row.settings) for row in rows}
+        yield {row.name: pool.submit(run, row.script, **row.settings, **builds[row.debug]) for row in rows}
         pool.shutdown(cancel_futures=True)
 
 

@@ -78,6 +78,18 @@ def test_leaving(leave, tmp_path):
     assert gone(qemu)
 
 
+def test_a_kvm_that_gives_up_is_not_waited_for(tmp_path):
+    """QEMU stays there then, with a guest that is stopped. Here it is a script that says the same."""
+    qemu = tmp_path / "qemu-system-x86_64"
+    qemu.write_text("#!/bin/sh\n[ $1 = --version ] && exit\necho 'KVM internal error. Suberror: 1' >&2\n"
+                    "exec sleep 60\n", encoding="ascii")
+    qemu.chmod(0o755)
+    outcome = machine.run(script="version\n", ACCEL="kvm", MEM="256M", TIMEOUT=30,
+                          PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert "KVM can't run this guest on this machine; ACCEL=tcg can" in outcome.errors, outcome
+    assert outcome.status == 4, outcome
+
+
 def gone(pid):
     """Whether the process has ended; what nobody has waited for yet has ended too."""
     try:

@@ -79,8 +79,8 @@ BOOT_C := $(wildcard boot/*.c)
 # What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no
 # machine.
 HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,keys.c history.c line.c \
-	line_edit.c line_history.c line_complete.c complete.c parse.c cmd.c knob.c sorted.c script_lines.c symbols.c \
-	memmap.c acpi_tables.c acpi_power.c) boot/elf.c boot/tables.c boot/cmdline.c
+	line_edit.c line_history.c line_complete.c complete.c pager.c parse.c cmd.c knob.c sorted.c script_lines.c \
+	symbols.c memmap.c acpi_tables.c acpi_power.c) boot/elf.c boot/tables.c boot/cmdline.c
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 # Fuzz targets are a file each, linked with the same parts.
@@ -160,7 +160,7 @@ fuzz_of = $(if $(filter $(FUZZ_JUDGES),$(1)),-O2,$(SANITIZERS))
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 
-.PHONY: all deps run debug check test bench cov fuzz fuzz-corpus fuzz-programs mutants format clean help FORCE
+.PHONY: all deps run debug check test bench cov fuzz fuzz-corpus fuzz-programs mutants console-doc format clean help FORCE
 FORCE:
 
 all: $(O)/kernel.elf $(O)/BOOTX64.EFI $(O)/esp.img
@@ -217,6 +217,9 @@ linux:
 bench-linux picture: linux
 	+@$(MAKE) --no-print-directory all
 	@scripts/$@
+
+console-doc: all
+	@scripts/console-doc
 
 format:
 	$(Q)clang-format -i $(C_FILES)

@@ -11,8 +11,9 @@
 #include "kernel/fw_cfg.h"
 #include "kernel/log.h"
 
-#define CMDLINE_FILE "opt/nought/cmdline"
-#define SCRIPT_FILE  "opt/nought/script"
+#define CMDLINE_FILE  "opt/nought/cmdline"
+#define SCRIPT_FILE   "opt/nought/script"
+#define TERMINAL_FILE "opt/nought/terminal"
 
 static struct boot_file script_file;
 
@@ -81,6 +82,14 @@ void boot_text_cmdline(const struct boot_info *info, char *out, size_t max)
 	} else {
 		from_volume(&info->cmdline_file, out, max);
 	}
+}
+
+void boot_text_terminal(char *out, size_t max)
+{
+	const int64_t size = fw_cfg_size(TERMINAL_FILE);
+	int64_t got = size < (int64_t)max ? fw_cfg_read(TERMINAL_FILE, out, max - 1) : -1;
+
+	out[got < 0 ? 0 : got] = '\0';
 }
 
 void boot_text_keep(const struct boot_info *info)

@@ -4,7 +4,8 @@
  *   fw_cfg          opt/nought/cmdline
  *   load options    what the boot manager or the shell hands to the loader, unless they are empty
  *   boot volume     \nought\cmdline.txt
- * and the script from fw_cfg's opt/nought/script, or else the boot volume's \nought\script.txt.
+ * and the script from fw_cfg's opt/nought/script, or else the boot volume's \nought\script.txt. What the host knows of
+ * the terminal, settings too, comes from fw_cfg's opt/nought/terminal; the command line may say otherwise.
  */
 #pragma once
 
@@ -15,6 +16,9 @@ struct boot_info;
 /* Copies the command line to out, terminated: at most max - 1 bytes, whole words. Words end at blanks, tabs and line
  * ends. What was dropped is logged. */
 void boot_text_cmdline(const struct boot_info *info, char *out, size_t max);
+
+/* Copies what the host knows of the terminal to out, terminated; what is over max - 1 bytes is ignored as a whole. */
+void boot_text_terminal(char *out, size_t max);
 
 /* Remembers the boot volume's script, whose frames memory_map keeps (kernel/memory.h): info is gone later. */
 void boot_text_keep(const struct boot_info *info);

@@ -100,6 +100,7 @@ static int cmd_handles(int argc, char **argv)
 		return CMD_FAILED;
 	if (!handle_first())
 		iprintf("no handles\n");
+	console_pages();
 	for (const struct handle *handle = handle_first(); handle; handle = handle->next)
 		print_handle(handle);
 	return 0;

@@ -5,13 +5,19 @@
 #include "kernel/bench.h"
 #include "kernel/cmd.h"
 #include "kernel/complete.h"
+#include "kernel/console.h"
 #include "kernel/json.h"
 #include "kernel/sorted.h"
+#include "kernel/wrap.h"
 
 static void list(void)
 {
-	SORTED_FOR_EACH (bench, struct bench_row, row)
-		iprintf("%s %s\n  %s\n", row->name, row->usage, row->help);
+	SORTED_FOR_EACH (bench, struct bench_row, row) {
+		unsigned column = (unsigned)iprintf("%s ", row->name);
+		wrap_print(column, column, row->usage);
+		iprintf("  ");
+		wrap_print(2, 2, row->help);
+	}
 }
 
 static void list_json(void)
@@ -53,6 +59,7 @@ static int cmd_bench(int argc, char **argv)
 			iprintf("bench: list takes no argument, not '%.40s'\n", argv[2]);
 			return CMD_FAILED;
 		}
+		console_pages();
 		if (json)
 			list_json();
 		else

@@ -3,16 +3,26 @@
 #include <string.h>
 
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "kernel/knob.h"
 #include "kernel/sorted.h"
+#include "kernel/wrap.h"
 
-static void print_knob(const struct knob_row *row)
+#define VALUE_END   31u /* the column behind a value; names and values share what is ahead */
+#define HELP_COLUMN 42u
+
+void knob_print(const struct knob_row *row)
 {
-	char value[40], allowed[KNOB_ERROR_BYTES];
+	char value[40], text[2 * KNOB_ERROR_BYTES];
+	size_t used = (size_t)sniprintf(text, sizeof(text), "%s (", row->help);
+
 	knob_value_text(row, value, sizeof(value));
-	knob_allowed_text(row, allowed, sizeof(allowed));
-	iprintf("%-20s %10s %-9s %s (%s%s)\n", row->name, value, row->unit ? row->unit : "", row->help, allowed,
-		row->boot ? ", at boot only" : "");
+	knob_allowed_text(row, text + used, sizeof(text) - used - sizeof(", at boot only)"));
+	strcat(text, row->boot ? ", at boot only)" : ")");
+	int column = iprintf("%s ", row->name);
+	column += iprintf("%*s", (int)VALUE_END - column, value);
+	column += iprintf(" %-*s ", (int)(HELP_COLUMN - VALUE_END - 2), row->unit ? row->unit : "");
+	wrap_print((unsigned)column, HELP_COLUMN, text);
 }
 
 static int cmd_knob(int argc, char **argv)
@@ -22,13 +32,14 @@ static int cmd_knob(int argc, char **argv)
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 	if (count == 0) {
+		console_pages();
 		SORTED_FOR_EACH (knob, struct knob_row, row)
-			print_knob(row);
+			knob_print(row);
 		return 0;
 	}
 	const struct knob_row *row = TABLE_FIND(knob, argv[1]);
 	if (count == 1 && row) {
-		print_knob(row);
+		knob_print(row);
 		return 0;
 	}
 	if (count == 2 && knob_set(argv[1], argv[2], err, sizeof(err)) == 0)
@@ -69,13 +80,13 @@ static int apply(const struct preset_row *preset)
 	return 0;
 }
 
-static void print_preset(const struct preset_row *preset)
+void preset_print(const struct preset_row *preset)
 {
-	iprintf("%-12s %s:", preset->name, preset->help);
+	unsigned column = (unsigned)iprintf("%-12s ", preset->name);
+
+	wrap_print(column, column, preset->help);
 	for (const char *const *setting = preset->settings; *setting; setting++)
-		if (is_here(*setting))
-			iprintf(" %s", *setting);
-	iprintf("\n");
+		iprintf("%*s%s\n", (int)column + 2, "", *setting);
 }
 
 static int cmd_preset(int argc, char **argv)
@@ -84,8 +95,9 @@ static int cmd_preset(int argc, char **argv)
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 	if (count == 0) {
+		console_pages();
 		SORTED_FOR_EACH (preset, struct preset_row, row)
-			print_preset(row);
+			preset_print(row);
 		return 0;
 	}
 	const struct preset_row *preset = TABLE_FIND(preset, argv[1]);

@@ -9,7 +9,7 @@
 #include "mm/mm.h"
 
 #define ROW_CELLS    64u
-#define ROWS_WANTED  20u
+#define ROWS_WANTED  16u
 #define MIB_FRAMES   ((pfn_t)(MIB / FRAME_SIZE))
 #define CELL_MIB_MAX (1u << 20)
 

@@ -80,7 +80,7 @@ static int cmd_mem(int argc, char **argv)
 	print_share("kernel", m.kernel, m.ram, "its image");
 	print_share("tables", m.tables, m.ram, "page tables made at boot");
 	print_share("metadata", m.metadata, m.ram, "the allocator's");
-	print_share("lost", m.lost, m.ram, "page 0, parts of pages, memory out of reach");
+	print_share("lost", m.lost, m.ram, "page 0, parts of pages, out of reach");
 	print_share("managed", m.managed, m.ram, "the allocator's to give");
 	iprintf("of the managed memory:\n");
 	uint64_t managed = t.managed * FRAME_SIZE;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "kernel/log.h"
 #include "kernel/panic.h"
 #include "kernel/power.h"
@@ -15,6 +16,7 @@ static int cmd_log(int argc, char **argv)
 
 	if (cmd_args(argc, argv, NULL, NULL, 0, 0) == CMD_FAILED)
 		return CMD_FAILED;
+	console_pages();
 	while (log_next(&cursor, line, sizeof(line)) >= 0)
 		iprintf("%s\n", line);
 	return 0;

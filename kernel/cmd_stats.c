@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "kernel/cmd.h"
+#include "kernel/console.h"
 #include "kernel/json.h"
 #include "kernel/sorted.h"
+#include "kernel/wrap.h"
 
 static uint64_t value_of(const struct stat_row *row)
 {
@@ -16,11 +18,23 @@ static bool wanted(const struct stat_row *row, const char *prefix)
 	return strncmp(row->name, prefix, strlen(prefix)) == 0;
 }
 
+#define VALUE_END   38u /* the column behind a value; names and values share what is ahead */
+#define HELP_COLUMN 47u
+
+static void print_row(const struct stat_row *row)
+{
+	int column = iprintf("%s ", row->name);
+
+	column += iprintf("%*lu", (int)VALUE_END - column, value_of(row));
+	column += iprintf(" %-*s ", (int)(HELP_COLUMN - VALUE_END - 2), row->unit);
+	wrap_print((unsigned)column, HELP_COLUMN, row->help);
+}
+
 static void print_table(const char *prefix)
 {
 	SORTED_FOR_EACH (stat, struct stat_row, row)
 		if (wanted(row, prefix))
-			iprintf("%-24s %14lu %-9s %s\n", row->name, value_of(row), row->unit, row->help);
+			print_row(row);
 }
 
 static void print_json(const char *prefix)
@@ -47,6 +61,7 @@ static int cmd_stats(int argc, char **argv)
 		iprintf("stats: no counter begins with '%.40s', `stats` lists them\n", prefix);
 		return CMD_FAILED;
 	}
+	console_pages();
 	if (as_json)
 		print_json(prefix);
 	else

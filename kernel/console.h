@@ -1,6 +1,8 @@
 /* The console: a prompt on the terminal, or the host's script.
  *
- * Knobs: console.columns, how wide the terminal is; console.color, whether it wants colours.
+ * Nothing tells a terminal from a pipe here, so whoever starts the machine says what it knows, by knobs:
+ * console.columns and console.rows, how large the terminal is; console.color, whether it shows colours; console.tab,
+ * what a tab is.
  */
 #pragma once
 
@@ -19,6 +21,19 @@ void console_show(void);
 /* What is printed from here on is in that colour, an SGR parameter (ECMA-48, 8.3.117) such as 32; 0: as usual. Nothing
  * unless console.color is on. */
 void console_color(unsigned sgr);
+
+/* Commands' output, from newlib: whole, or page by page. */
+void console_write(const char *bytes, size_t count);
+
+/* For commands that only list: what they print from here on stops after each page, if somebody types at a terminal
+ * whose rows are known. What the user doesn't want to see any more is dropped. */
+void console_pages(void);
+
+/* Around one screenful: what is printed between the two overwrites what is there, from the first row on, and is cut off
+ * at the last one. The first one clears the screen. Returns false, and both do nothing, where no terminal's rows are
+ * known. */
+bool console_screen_begin(bool first);
+void console_screen_end(void);
 
 /* For the console's thread in commands that take long: whether the user wants cmd to end (^C), said so. */
 bool console_interrupted(const char *cmd);

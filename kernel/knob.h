@@ -34,6 +34,10 @@ void knob_value_text(const struct knob_row *row, char *out, size_t size);
 /* Writes what the row takes: "0 to 100", or "idle, alloc or free". */
 void knob_allowed_text(const struct knob_row *row, char *out, size_t size);
 
+/* Prints a row, and a preset, on the console. */
+void knob_print(const struct knob_row *row);
+void preset_print(const struct preset_row *preset);
+
 /* The kernel's command line: words name=value. Each that is unknown or bad is named in the log and refused, the others
  * are set; later ones win. Cuts cmdline into pieces. */
 void knob_cmdline(char *cmdline);

@@ -38,6 +38,7 @@ static uint64_t irq_off_max_ns(void)
 STAT_GET(irq_off_max, "irq.off_max_ns", "ns", "longest time with interrupts off", irq_off_max_ns);
 
 static char cmdline[BOOT_CMDLINE_MAX + 1];
+static char terminal[256];
 
 static void say_version(void)
 {
@@ -98,6 +99,7 @@ _Noreturn void kernel_main(const struct boot_info *info)
 	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION)
 		panic("boot: the loader's information is not of version %u", BOOT_INFO_VERSION);
 	boot_text_cmdline(info, cmdline, sizeof cmdline);
+	boot_text_terminal(terminal, sizeof terminal);
 	boot_text_keep(info);
 	uint64_t entry_tsc = info->entry_tsc;
 	paddr_t rsdp = info->rsdp;
@@ -105,6 +107,7 @@ _Noreturn void kernel_main(const struct boot_info *info)
 
 	acpi_init(rsdp);
 	start_clock(entry_tsc);
+	knob_cmdline(terminal);
 	knob_cmdline(cmdline);
 	memory_start(); /* from here on info is gone */
 	newlib_init();

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "arch/x86_64/paging.h"
+#include "kernel/console.h"
 #include "kernel/panic.h"
 #include "kernel/tty.h"
 #include "lib/bits.h"
@@ -47,7 +48,7 @@ int write(int fd, const void *buf, size_t count)
 		errno = EBADF;
 		return -1;
 	}
-	tty_write(buf, count);
+	console_write(buf, count);
 	return (int)count;
 }
 

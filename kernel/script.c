@@ -19,6 +19,11 @@ bool script_end(void)
 	return was;
 }
 
+bool script_running(void)
+{
+	return running;
+}
+
 static void run_lines(const char *script, size_t length)
 {
 	static char text[LINE_BYTES_MAX + 1];

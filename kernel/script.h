@@ -25,3 +25,6 @@ void script_run(void);
 
 /* Ends the script that runs behind the command that calls this, with the status that it has then. False: none runs. */
 bool script_end(void);
+
+/* Whether one runs, so that nobody types. */
+bool script_running(void);

@@ -174,20 +174,27 @@ bool tty_interrupted(void)
 	return found;
 }
 
-int tty_getc(void)
+int tty_peek_until(uint64_t deadline_ns)
 {
 	for (;;) {
 		bool on = irq_save();
-		int byte = -1;
+		int byte = rx_in != rx_out ? rx[rx_out % RX_BYTES] : -1;
 
-		if (rx_in != rx_out) {
-			byte = rx[rx_out++ % RX_BYTES];
-			rx_taken();
-		}
 		reader = byte < 0 ? thread_current() : NULL;
 		irq_restore(on);
-		if (byte >= 0)
+		if (byte >= 0 || clock_ns() >= deadline_ns)
 			return byte;
-		thread_block_until(UINT64_MAX);
+		thread_block_until(deadline_ns);
 	}
+}
+
+int tty_getc(void)
+{
+	int byte = tty_peek_until(UINT64_MAX);
+	bool on = irq_save();
+
+	rx_out++;
+	rx_taken();
+	irq_restore(on);
+	return byte;
 }

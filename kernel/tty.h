@@ -7,6 +7,9 @@
 /* Blocks the calling thread until there is a byte. Without a UART it blocks for ever. One reader at a time. */
 int tty_getc(void);
 
+/* The next byte, which stays to be read: waits for it until a time on clock_ns, perhaps past. -1: there is none. */
+int tty_peek_until(uint64_t deadline_ns);
+
 /* Whether ^C waits to be read: then takes it, and what was typed ahead of it. For commands that take long. */
 bool tty_interrupted(void);
 

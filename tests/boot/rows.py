@@ -485,6 +485,20 @@ trace show -j free
                 r'"event":"report",.*"order":9,"from":"zero","to":"reported"\}', r'"event":"split",.*"run":\d+,"from"',
                 r"^trace: off, (\d+) events were written\n(.*\n)*.*\ntrace: off, \1 events were .* 2 shown",
                 r'^\{"trace":"on","written":\d{4,5},"overwritten":[1-9]\d*,"shown":0\}')),
+    Row("watch-in-a-script", "watch -n 3 1 version\n! watch 1 version\nwatch -n2 1 ! frobnicate\n"
+        "! watch -n 2 1 frobnicate\n! watch -n 1 1 watch -n 1 1 version\n! watch\n! watch 1\n! watch -n x 1 version\n"
+        "! watch -n 1 0 version\n! watch -x 1 version\n! watch -n\nwatch -n 1 1 stats -j mm.free\n",
+        {"MEM": "256M"}, expect=(r"(Nought 0\.1\.0.*\n){3}nought> ", r"watch: a script has no keys",
+                                 r"watch: it can't watch itself", r"watch: takes SECONDS and CMD",
+                                 r"watch: SECONDS '0' is out of range, 1 to 86400", r'^\{"mm\.free_calls":\d+')),
+    Row("watch-poweroff", "frobnicate\nwatch -n 3 1 poweroff\nversion\n", {"MEM": "256M"}, status=1,
+        reject=(r"> version",)),
+    Row("help-by-topic", "help zeroing\nhelp zero.low_pct\nhelp mm.free_frames\nhelp eager\nhelp pin\nhelp keys\n"
+        "! help nothing\n! help -m zero\n",
+        {"MEM": "256M"}, expect=(r"^knobs: +.*zero\.low_pct", r"^ +zero\.alloc_ns .*zero\.hit_frames$",
+                                 r"^zero +zeroing while idle", r"^zero\.low_pct +\d+ % of managed ",
+                                 r"^mm\.free_frames frames$", r"^eager +all free", r"^pin SIZE",
+                                 r"help: there is nothing called 'nothing'", r"\^R again goes")),
     Row("bench-list-as-json", "bench list -j\nbench -j\n", {"MEM": "256M"},
         expect=(r'^\{"benches":\[\{"name":"ops",.*\{"name":"pin",.*\}\]\}$',)),
     Row("stats-has-the-fixed-names", "stats -j\n", {"MEM": "256M"}, stats={name: at_least(0) for name in (

@@ -1,0 +1,19 @@
+/* Where a page of output ends on a terminal of so many rows and columns. Pure: it looks at bytes on their way.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+struct pager {
+	unsigned rows; /* set by the owner: at least 2 */
+	unsigned columns;
+	unsigned row; /* rows of this page that are written */
+	unsigned column;
+	bool escape; /* within a control sequence, which takes no room */
+};
+
+/* How many of the bytes this page has room for; the last row stays free. Counts them as written. */
+size_t pager_take(struct pager *pager, const char *bytes, size_t count);
+
+/* Makes room for so many rows more, at most a page. */
+void pager_more(struct pager *pager, unsigned rows);

@@ -1,0 +1,154 @@
+"""What makes the console pleasant: history, completion, pages, watch, colours; and that a pipe has none of it."""
+import re
+
+import pexpect
+import pytest
+from machine import PROMPT, ROOT, RUN, Console, environment
+
+UP, DOWN = "\x1b[A", "\x1b[B"
+SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def spawn(rows=24, columns=80, **settings):
+    settings = {"MEM": "256M", "TIMEOUT": 100, "TERM": "xterm", "NO_COLOR": "", **settings}
+    child = pexpect.spawn(RUN, env=environment(**settings), cwd=ROOT, encoding="utf-8", timeout=20,
+                          codec_errors="replace", dimensions=(rows, columns))
+    child.expect_exact(PROMPT, timeout=60)
+    return child
+
+
+@pytest.fixture(scope="module")
+def terminal():
+    child = spawn()
+    yield child
+    child.close(force=True)
+
+
+def answer(child, keys, end=PROMPT):
+    """What the guest printed between the end of the line that the keys make and end."""
+    child.send(keys)
+    child.expect_exact("\r\n")
+    child.expect_exact(end)
+    return child.before
+
+
+def row_after(child, keys, text):
+    """Types keys; waits until the cursor's row is the prompt and text, and drops the line."""
+    child.send(keys)
+    child.expect_exact(text)
+    child.send("\x03")
+    child.expect_exact(PROMPT)
+
+
+def test_tab_completes(terminal):
+    assert "0.1.0" in answer(terminal, "vers\t\r")
+    assert "zero.policy" in answer(terminal, "kno\tzero.p\t\r")
+    assert "" == answer(terminal, "kn\tzero.p\tall\t\r")
+    assert " alloc " in answer(terminal, "knob zero.policy\r")
+    assert "" == answer(terminal, "preset def\t\r")
+    assert "mm.free_frames" in answer(terminal, "stats mm.free_f\t\r")
+    assert "1 passed, 0 failed" in answer(terminal, "test line.a_prompt\t\r")
+    assert "0.1.0" in answer(terminal, "watch -n 1 1 vers\t\r")
+    assert "finds no" not in answer(terminal, "bench li\t\r")
+    row_after(terminal, "wait i\t", "idle ")
+    row_after(terminal, "bench pi\t4G 4\t", "4k ")
+    row_after(terminal, "help zeroi\t", "zeroing ")
+    row_after(terminal, "!che\t", "!che")  # it is one word, and no command begins so
+    row_after(terminal, "! che\t", "check ")
+
+
+def test_second_tab_lists(terminal):
+    terminal.send("ver\t\t")
+    terminal.expect_exact("verify   version\r\n\r" + PROMPT + "ver")
+    row_after(terminal, "i\t", "ify ")
+    terminal.send("help rep\t\t")
+    terminal.expect_exact("report")
+    terminal.expect_exact("reporting")
+    row_after(terminal, "in\t", "ing ")
+
+
+def test_history(terminal):
+    answer(terminal, "version\r")
+    answer(terminal, "handles\r")
+    answer(terminal, "handles\r")  # kept once
+    assert "0.1.0" in answer(terminal, UP + UP + "\r")
+    assert "no handles" in answer(terminal, "\x10\x10\r")  # ^P
+    assert "0.1.0" in answer(terminal, "versi" + UP + UP + DOWN + DOWN + "on\r")
+    assert "0.1.0" in answer(terminal, "\x12ersi\r")
+    assert "no handles" in answer(terminal, "\x12han\r")
+    # the search is left: the line is as it was
+    assert "0.1.0" in answer(terminal, "versio\x12hand\x07n\r")
+    assert "0.1.0" in answer(terminal, "versio\x12hand\x03n\r")
+
+
+def test_pages(terminal):
+    first = answer(terminal, "stats\r", "--More--")
+    assert first.count("\n") == 23
+    terminal.send("\r")
+    terminal.expect_exact("--More--")
+    assert terminal.before.count("\n") == 1
+    terminal.send(" ")
+    terminal.expect_exact("--More--")
+    assert terminal.before.count("\n") == 23
+    terminal.send("q")
+    terminal.expect_exact(PROMPT)
+    assert terminal.before.count("\n") <= 1
+    assert "0.1.0" in answer(terminal, "version\r")
+    # what takes long and what is short doesn't stop
+    assert "--More--" not in answer(terminal, "test -v line.\r")
+    assert "--More--" not in answer(terminal, "version\r")
+    answer(terminal, "knob console.rows 0\r")
+    assert "zero.wasted_frames" in answer(terminal, "stats\r")
+    answer(terminal, "knob console.rows 24\r")
+
+
+def test_watch(terminal):
+    terminal.send("watch 1 mem\r")
+    for _ in range(3):
+        terminal.expect_exact("\x1b[HEvery 1 s: mem" if _ else "\x1b[H\x1b[2JEvery 1 s: mem")
+    terminal.send("q")
+    terminal.expect_exact(PROMPT)
+    terminal.send("watch 100 version\r")
+    terminal.expect_exact("0.1.0")
+    terminal.send("\x03")
+    terminal.expect_exact("watch: interrupted")
+    terminal.expect_exact(PROMPT)
+    # longer than the screen: cut off, no page
+    screen = answer(terminal, "watch -n 1 1 stats\r")
+    assert screen.count("\n") == 23 and "--More--" not in screen
+    # any other key is the next line's
+    terminal.send("watch 100 version\r")
+    terminal.expect_exact("0.1.0")
+    terminal.send("handles\r")
+    terminal.expect_exact("no handles")
+    terminal.expect_exact(PROMPT)
+
+
+def test_colours(terminal):
+    assert "\x1b[34mR" in answer(terminal, "map\r")
+    answer(terminal, "knob console.color off\r")
+    assert not SEQUENCE.search(answer(terminal, "map\r"))
+    answer(terminal, "knob console.color on\r")
+
+
+@pytest.mark.parametrize("name, settings", [("TERM", {"TERM": "dumb"}), ("NO_COLOR", {"NO_COLOR": "1"})])
+def test_no_colours_for_who_does_not_want_them(name, settings):
+    child = spawn(rows=30, columns=132, **settings)
+    assert not SEQUENCE.search(answer(child, "map\r")), name
+    assert " 132 columns" in answer(child, "knob console.columns\r")
+    assert " 30 rows" in answer(child, "knob console.rows\r")
+    child.close(force=True)
+
+
+def test_a_pipe_has_no_pages_no_colours_and_tabs_are_blanks():
+    with Console(MEM="256M") as guest:
+        assert "blank" in guest.command("knob console.tab")
+        stats = guest.command("stats")
+        assert stats.count("\n") > 50 and "--More--" not in stats
+        assert "0.1.0" in guest.command("version\t")
+        assert "no command 'vers'" in guest.command("vers\t")
+        assert "16 frames" not in guest.command("\talloc\t-o\t4")
+        assert "1 block of order 4" in guest.command("handles")
+        assert not SEQUENCE.search(guest.command("map"))
+        assert 3 == guest.command("watch -n 3 1 version").count("0.1.0")
+        assert guest.end() == 0

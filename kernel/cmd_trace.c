@@ -4,6 +4,7 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/paging.h"
 #include "kernel/cmd.h"
+#include "kernel/complete.h"
 #include "kernel/console.h"
 #include "kernel/json.h"
 #include "kernel/symbols.h"
@@ -165,6 +166,7 @@ static int cmd_trace(int argc, char **argv)
 	}
 	if (verb == 0)
 		return trace_on();
+	console_pages();
 	if (verb == 2)
 		return show(kinds != 0 ? kinds : ~0u, as_json);
 	trace_off();
@@ -173,3 +175,11 @@ static int cmd_trace(int argc, char **argv)
 
 CMD(trace, "trace", "on|off|show [-j] [EVENT...]",
     "events of the allocator: alloc, free, split, merge, zero, report; begin anew, end, show", cmd_trace);
+
+static void event_words(const struct completion *c)
+{
+	for (unsigned i = 0; i < TRACE_EVENTS; i++)
+		c->offer(c->to, trace_event_name(i));
+}
+
+COMPLETE(event, "EVENT", .words = event_words);

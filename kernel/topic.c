@@ -55,11 +55,13 @@ TOPIC(settings, "settings", "knobs: settings one by one, or several at once", "k
       "`knob` lists them, `knob KNOB` shows one and `knob KNOB VALUE` sets it. At boot they are set on the kernel's "
       "command line, as `KNOB=VALUE`; some can be set only there. A preset sets several, all or none.");
 
-TOPIC(measuring, "measuring", "counters, benchmarks, and looking again and again", "bench stats watch", "irq heap",
+TOPIC(measuring, "measuring", "counters, benchmarks, and looking again and again", "bench stats trace watch",
+      "irq heap",
       "`stats` prints the counters; `-j` prints them as JSON, as it does for every command that knows it. `bench` "
       "runs benchmarks in the guest: on an emulated machine they show how things compare, not what they cost a "
       "processor. `watch` runs any command every few seconds: with `watch 1 map` one sees memory being zeroed and "
-      "reported.");
+      "reported. `trace` keeps the allocator's last events: what was split, merged, zeroed or reported, from which "
+      "state to which.");
 
 TOPIC(keys, "keys", "editing the line, earlier lines, completing words, pages", "help", "console tty",
       "Left ^B, right ^F, home ^A, end ^E, backspace, delete ^D. ^W cuts the word before, ^U everything before, ^K "

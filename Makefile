@@ -203,6 +203,7 @@ mutants:
 	+@scripts/mutants $(O)
 
 .PHONY: counts counts-update
+.PHONY: counts counts-update
 counts: all $(O)/host/bench
 	@scripts/counts
 

@@ -187,7 +187,10 @@ check: $(O)/host/unit
 test: all $(O)/host/unit $(O)/tests/liar.efi
 	@scripts/test $(O)
 
+# Beside what the switches say, a kernel and a native bench without zeroing and reporting: the baseline.
 bench: all $(O)/host/bench
+	@$(MAKE) --no-print-directory O=$(O)/none NEWLIB=$(NEWLIB) ZERO=n REPORT=n all
+	@$(MAKE) --no-print-directory O=$(O)/none NEWLIB=$(NEWLIB) ZERO=n REPORT=n $(O)/none/host/bench
 	@scripts/bench
 
 cov: $(OBJ)/cov0/unit $(OBJ)/cov1/unit

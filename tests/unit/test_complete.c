@@ -82,10 +82,10 @@ TEST(complete, usage_texts_tell_each_place)
 
 TEST(complete, a_knobs_values_are_its_choices)
 {
-	CHECK_STR(offered("[KNOB [VALUE]]", "zero.policy"), "idle alloc free ");
-	CHECK_STR(offered("[KNOB [VALUE]]", "zero.low_pct"), "");
+	CHECK_STR(offered("[KNOB [VALUE]]", "mm.shuffle"), "off on ");
+	CHECK_STR(offered("[KNOB [VALUE]]", "test.seed"), "");
 	CHECK_STR(offered("[KNOB [VALUE]]", "no.such.knob"), "");
-	CHECK(strstr(offered("[KNOB [VALUE]]", ""), "zero.policy "));
+	CHECK(strstr(offered("[KNOB [VALUE]]", ""), "mm.shuffle "));
 }
 
 TEST(complete, lines_that_no_command_begins)

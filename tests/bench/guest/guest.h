@@ -62,7 +62,7 @@ static inline uint64_t *list_at(const struct list *l, uint64_t i)
 /* Stops all background work, until still_end puts back what was before, knobs too. Knobs and work that aren't built in
  * are passed over. */
 struct still {
-	char knob[6][24];
+	char knob[7][24];
 	unsigned paused; /* a bit for each row of the table `work` */
 };
 void still_begin(struct still *s);

@@ -1,8 +1,11 @@
-/* bench ops: what ordinary operations cost, with zeroing off and on.
+/* bench ops: what ordinary operations cost, with zeroing and reporting left out, off and on.
  *
- *   off    policy `alloc`: nothing is zeroed ahead, no stock, all free memory dirty
- *   on     policy `idle` and the marks that are set: the idle loop fills the stock whenever the bench sleeps
- *   eager  the same with the high mark at 100%: it zeroes whatever is free and dirty, all the time
+ *   baseline  what a kernel prints that was built with ZERO=n, instead of all others; `make bench` runs one without
+ *             reporting too, and the usual one, in turn
+ *   off       built in, policy `alloc`: nothing is zeroed ahead, no stock, all free memory dirty
+ *   on        policy `idle` and the marks that are set: the idle loop fills the stock whenever the bench sleeps
+ *   eager     the same with the high mark at 100%: it zeroes whatever is free and dirty, all the time
+ *   shuffled  as off, with mm.shuffle on
  *
  * The bench sleeps after every so many operations in each, and its clock stands still meanwhile. So the difference
  * is what keeping zero frames in stock costs those who don't ask for them; under QEMU's -icount, where the clock counts
@@ -210,8 +213,19 @@ static const struct op ops[] = {
 	{.name = "mix90", .unit = "ns/op", .run = steady, .percent = 90, .mixed = true},
 };
 
-enum mode { OFF, ON, EAGER, MODES };
-static const char *const mode_name[MODES] = {"off", "on", "eager"};
+enum mode { BASELINE, OFF, ON, EAGER, SHUFFLED, MODES };
+static const char *const mode_name[MODES] = {"baseline", "off", "on", "eager", "shuffled"};
+
+/* What asks for zeroed memory finds as much in stock as it wants: eager would be the same as on. */
+static bool mode_says_something(enum mode mode, const struct op *op)
+{
+	return (mode == BASELINE) == !still_has_zeroing() && (mode < EAGER || op->want == MM_ANY);
+}
+
+static bool is_zeroing(enum mode mode)
+{
+	return mode == ON || mode == EAGER;
+}
 
 static uint64_t idle_frames(void)
 {
@@ -226,8 +240,9 @@ static bool repetition(const struct op *op, enum mode mode, const struct still *
 	memset(spent, 0, sizeof(*spent));
 	if (!still_dirty())
 		return false;
+	mm_shuffle(&mm_system, mode == SHUFFLED, 1);
 	uint64_t before = idle_frames();
-	if (mode != OFF) {
+	if (is_zeroing(mode)) {
 		still_policy("idle");
 		still_marks(still);
 		if (mode == EAGER)
@@ -235,7 +250,7 @@ static bool repetition(const struct op *op, enum mode mode, const struct still *
 		if (!still_rest(true, 20 * REST_NS))
 			return false;
 	}
-	if (!op->run(op, mode != OFF, spent))
+	if (!op->run(op, is_zeroing(mode), spent))
 		return false;
 	*zeroed_frames += idle_frames() - before;
 	return true;
@@ -250,7 +265,7 @@ static void print(const struct op *op, unsigned part, enum mode mode, const stru
 	sniprintf(row, sizeof(row), "%s%s.%s", op->name, op->parts[part] ? op->parts[part] : "", mode_name[mode]);
 	sniprintf(note, sizeof(note), "%llu frames zeroed meanwhile, %llu failed", (unsigned long long)zeroed_frames,
 		  (unsigned long long)failures);
-	bench_row("ops", json, row, op->unit, s, mode != OFF || failures ? note : NULL);
+	bench_row("ops", json, row, op->unit, s, is_zeroing(mode) || failures ? note : NULL);
 }
 
 static bool measure(const struct op *op, const struct still *still, unsigned reps, bool json)
@@ -258,11 +273,11 @@ static bool measure(const struct op *op, const struct still *still, unsigned rep
 	static struct samples samples[MODES][PARTS_MAX];
 	uint64_t zeroed_frames[MODES] = {0}, failures[MODES] = {0};
 	memset(samples, 0, sizeof(samples));
-	/* What asks for zeroed memory finds as much in stock as it wants: eager would be the same as on. */
-	enum mode modes = op->want == MM_ANY ? MODES : EAGER;
 	for (unsigned rep = 0; rep < reps; rep++) {
-		for (enum mode mode = OFF; mode < modes; mode++) {
+		for (enum mode mode = BASELINE; mode < MODES; mode++) {
 			struct spent spent;
+			if (!mode_says_something(mode, op))
+				continue;
 			if (console_interrupted("bench") || !repetition(op, mode, still, &spent, &zeroed_frames[mode]))
 				return false;
 			failures[mode] += spent.failures;
@@ -272,7 +287,7 @@ static bool measure(const struct op *op, const struct still *still, unsigned rep
 		}
 	}
 	for (unsigned part = 0; part < PARTS_MAX; part++)
-		for (enum mode mode = OFF; mode < modes; mode++)
+		for (enum mode mode = BASELINE; mode < MODES; mode++)
 			print(op, part, mode, &samples[mode][part], zeroed_frames[mode], failures[mode], json);
 	return true;
 }
@@ -308,4 +323,5 @@ static int bench_ops(int argc, char **argv, bool json)
 	return good ? 0 : CMD_FAILED;
 }
 
-BENCH(ops, "ops", "[-n REPS] [NAME...]", "ordinary operations with zeroing off and on", bench_ops);
+BENCH(ops, "ops", "[-n REPS] [NAME...]",
+      "ordinary operations: zeroing off, on, eager, shuffled; baseline in a build with ZERO=n", bench_ops);

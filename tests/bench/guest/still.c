@@ -20,8 +20,8 @@
 #define MS	   1000000ull
 #define TIMEOUT_NS (120000 * MS)
 
-static const char *const knobs[] = {"zero.policy",   "zero.low_pct",   "zero.high_pct",
-				    "zero.delay_ms", "zero.rate_mbps", "report.rate_mbps"};
+static const char *const knobs[] = {"zero.policy",    "zero.low_pct",	  "zero.high_pct", "zero.delay_ms",
+				    "zero.rate_mbps", "report.rate_mbps", "mm.shuffle"};
 
 static void knob_text(const char *name, const char *text)
 {

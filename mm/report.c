@@ -55,6 +55,10 @@ KNOB(report_poison, .name = "report.poison", .unit = "", .boot = true, .choices 
 
 bool report_wants_zero_kept(void)
 {
+	if (poison != 0 && !MM_ZERO) {
+		mm_port_log("report.poison is off: zeroing isn't built in");
+		poison = 0;
+	}
 	return poison != 0;
 }
 
@@ -242,8 +246,10 @@ static void leave(struct report_engine *e)
 /* How soon an answer is looked for: the device is another thread of the host, which needs some time. */
 #define POLL_NS 100000u
 
-/* How soon is looked for what was to be zeroed. */
-#define ZEROED_NS 5000000u
+/* How soon is looked for what was to be zeroed, while there is progress, and while there is none: zeroing is paused, or
+ * the CPU is busy. */
+#define ZEROED_NS     5000000u
+#define NOT_ZEROED_NS 50000000u
 
 /* What is left that may be reported, paused or not. Below the low watermark nothing may be isolated: only what
  * report_now asked for is left then, and has to wait. */
@@ -256,16 +262,21 @@ static enum report_found left(struct mm *mm)
 	return found;
 }
 
-/* Wants all zeroed that could be reported then, or, with wanted false, nothing any more. */
-static void demand(struct mm *mm, bool wanted)
+/* Wants all zeroed that could be reported then, or, with wanted false, nothing any more. Returns whether the demand
+ * before, if there was one, got anywhere. */
+static bool demand(struct mm *mm, bool wanted)
 {
+	struct report_engine *e = &mm->report_engine;
 	uint64_t any = 0, zero;
 
 	mm_lock(mm);
+	const bool progress = e->demanded_frames == 0 || mm->demand.frames != e->demanded_frames;
 	if (wanted)
 		report_budget(mm, &any, &zero);
+	e->demanded_frames = any;
 	marks_demand(mm, (unsigned)report_order_min, any);
 	mm_unlock(mm);
+	return progress;
 }
 
 static bool held_up(const struct mm *mm)
@@ -281,7 +292,7 @@ static void retire(struct mm *mm)
 	e->sink = NULL;
 	e->state = REPORT_IDLE;
 	e->now_frames = 0;
-	demand(mm, false);
+	(void)demand(mm, false);
 }
 
 static uint64_t step(struct mm *mm)
@@ -301,7 +312,7 @@ static uint64_t step(struct mm *mm)
 	/* Frees don't tell us; looking now and then is cheaper for everybody. */
 	const uint64_t later = now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
 	if (e->paused) {
-		demand(mm, false);
+		(void)demand(mm, false);
 		e->state = REPORT_IDLE;
 		return later; /* the device may want other things */
 	}
@@ -311,7 +322,7 @@ static uint64_t step(struct mm *mm)
 	if (found == FOUND_NOTHING)
 		e->now_frames = 0;
 	if (found == FOUND_NOTHING || held_up(mm)) {
-		demand(mm, false);
+		(void)demand(mm, false);
 		e->state = REPORT_IDLE;
 		return later;
 	}
@@ -323,8 +334,8 @@ static uint64_t step(struct mm *mm)
 		return e->next_ns;
 	e->state = REPORT_ACTIVE;
 	if (found == FOUND_UNZEROED) {
-		demand(mm, true);
-		return now + (slots_in_flight(e) != 0 ? POLL_NS : ZEROED_NS);
+		const uint64_t soon = demand(mm, true) ? ZEROED_NS : NOT_ZEROED_NS;
+		return now + (slots_in_flight(e) != 0 ? POLL_NS : soon);
 	}
 	const uint64_t rest = rate_rest(&e->rate, rate_mbps, now);
 	if (rest != 0)
@@ -384,6 +395,8 @@ int report_register(struct mm *mm, struct report_sink *sink)
 	}
 	sink->mm = mm;
 	e->sink = sink;
+	if (mm == &mm_system && !sink->keeps_zero)
+		poison = 0; /* the knob says what is in force */
 	e->failed = false;
 	e->state = REPORT_IDLE;
 	if (report_wake_hook != NULL)

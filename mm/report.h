@@ -43,7 +43,8 @@ struct report_sink {
 	bool (*reset)(struct report_sink *sink);
 };
 
-/* Whether a sink is to see to it that zero stays zero, if its host can: the knob report.poison, constant after boot. */
+/* Whether a sink is to see to it that zero stays zero, if its host can: the knob report.poison, which goes to off once
+ * a sink of mm_system's has registered that doesn't. */
 bool report_wants_zero_kept(void);
 
 /* Makes sink the reporter. Returns 0, or -1 when there is one already (logged, named). The sink must stay valid until

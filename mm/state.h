@@ -209,7 +209,8 @@ struct report_engine {
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */
 	struct rate rate;
-	uint64_t now_frames; /* (A) of report_now's frames so many are still to go; 0: it is not under way */
+	uint64_t now_frames;	  /* (A) of report_now's frames so many are still to go; 0: it is not under way */
+	uint64_t demanded_frames; /* by the last demand for zeroing */
 	uint64_t in_flight_frames;
 	uint64_t frames, requests, errors, timeouts;
 	struct report_slot {

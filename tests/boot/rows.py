@@ -99,6 +99,7 @@ check
 alloc -o 9 -n 256 -z
 verify 2 0
 report
+knob report.poison
 stats -j
 fill 2 0xa5
 free all
@@ -188,7 +189,8 @@ ROWS = [
     poison("on-with-free-page-hint", "on", HINT["balloon"], KEPT, HINT["flags"], expect=(r"queue 4: .*, zeroed ones",)),
     poison("on-policy-alloc", "on", stats=KEPT, cmdline=" zero.policy=alloc"),
     poison("on-but-not-offered", "on", ",page-poison=off", FORGOTTEN, expect=(
-        r"balloon: the device doesn't offer PAGE_POISON: report\.poison is off$", r"^reporter +virtio-balloon$"),
+        r"balloon: the device doesn't offer PAGE_POISON: report\.poison is off$", r"^reporter +virtio-balloon$",
+        r"report\.poison +off\b"),
         reject=("zeroed ones only",)),
     poison("on-but-not-offered-with-free-page-hint", "on", ",page-poison=off" + HINT["balloon"], FORGOTTEN,
            HINT["flags"], expect=(r"report\.poison is off$",), reject=("zeroed ones only",)),

@@ -211,12 +211,12 @@ TEST(mm_poison, paused_zeroing_leaves_it_to_do)
 	struct report_status status;
 
 	zero_pause(mm);
-	for (int i = 0; i < 50; i++) {
-		uint64_t wake = report_step(mm);
+	for (int i = 0; i < 10; i++) {
+		uint64_t before = mm_port_now_ns(), wake = report_step(mm), now = mm_port_now_ns();
 
-		CHECK(wake > mm_port_now_ns());
+		CHECK(wake >= before + (i == 0 ? 1000000 : 50000000)); /* seldom, while nothing gets on */
 		CHECK_EQ(fixture_idle(mm), 0);
-		test_port_pass_ns(wake - mm_port_now_ns());
+		test_port_pass_ns(wake > now ? wake - now : 0);
 	}
 	CHECK_EQ(fake->submits, 0);
 	CHECK(!report_is_done(mm));

@@ -160,7 +160,7 @@ fuzz_of = $(if $(filter $(FUZZ_JUDGES),$(1)),-O2,$(SANITIZERS))
 
 # --- Targets -----------------------------------------------------------------------------------------------------
 
-.PHONY: all deps run debug check test bench cov fuzz fuzz-corpus fuzz-programs mutants console-doc format clean help FORCE
+.PHONY: all deps run debug check test bench cov fuzz fuzz-corpus fuzz-programs mutants format clean help FORCE
 FORCE:
 
 all: $(O)/kernel.elf $(O)/BOOTX64.EFI $(O)/esp.img
@@ -222,8 +222,12 @@ bench-linux picture: linux
 	+@$(MAKE) --no-print-directory all
 	@scripts/$@
 
+.PHONY: console-doc session
 console-doc: all
 	@scripts/console-doc
+
+session: all
+	@scripts/session
 
 format:
 	$(Q)clang-format -i $(C_FILES)

@@ -81,6 +81,16 @@ def memory(mem, low_frames, high_frames, script=SMALL, alloc_failed=0):
                stats={"mm.managed_frames": between(low_frames, high_frames), "mm.alloc_failed": exactly(alloc_failed)})
 
 
+def huge(mem, gib, **settings):
+    """More than the host has: all of it is there, large blocks are, what is written holds, and boot takes under 2 s."""
+    return Row(f"memory-{mem}", f"alloc -o 18 -n {gib * 9 // 10}\nalloc -o 9 -n 64 -z\nverify 2 0\nfill 2 0x5a\n"
+               "verify 2 0x5a\nfree all\nreport now\nwait idle 60000\ncheck\nstats -j\n",
+               {"MEM": mem, "TIMEOUT": 180, **settings},
+               stats={"mm.managed_frames": between(int(gib * FRAMES_PER_GIB * 0.9925) + 1, gib * FRAMES_PER_GIB),
+                      "mm.alloc_failed": exactly(0), "report.frames": at_least(64 * 512),
+                      "report.errors": exactly(0), "boot.ms": between(1, 2000)})
+
+
 def policy(name, **stats):
     return Row(f"policy-{name}", "wait zero 60000\n" + EXERCISE + "stats -j\n",
                {"MEM": "1G", "CMDLINE": f"zero.policy={name} zero.low_pct=10 zero.high_pct=20"},
@@ -146,6 +156,9 @@ ROWS = [
            script="alloc -l -o 9 -n 100 -z\nverify 1 0\n! alloc -l -o 9 -n 1100\nalloc -o 9 -n 1100\nfree all\n"
            "wait idle 60000\ncheck\nstats -j\n", alloc_failed=1),
     memory("64G", int(64 * FRAMES_PER_GIB * 0.9925) + 1, 64 * FRAMES_PER_GIB, SMALL),
+
+    huge("512G", 512),
+    huge("1T", 1024, QEMUFLAGS="-cpu max,phys-bits=42"),
 
     Row("unit-tests-in-the-guest", "test\n", {"MEM": "1G", "TIMEOUT": 240}, expect=(r"^[1-9]\d* passed, 0 failed",)),
 

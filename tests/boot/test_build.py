@@ -1,5 +1,6 @@
 """The checks of a build refuse what they are there for."""
 import os
+import re
 import subprocess
 
 import machine
@@ -80,3 +81,20 @@ def test_an_include_against_the_layers_is_found(layer, include, allowed, tmp_pat
     done = subprocess.run([os.path.join(machine.ROOT, "scripts/check-layers"), f"{layer}/a.c"], cwd=tmp_path,
                           capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == allowed, done.stderr
+
+
+@pytest.mark.parametrize("variables, message", [
+    ({"T": "nothing"}, r"fuzz: T is 'nothing'; it can be acpi, alloc, .*virtqueue, or empty for all in turn"),
+    ({"S": "0"}, r"fuzz: S is '0'; it can be a number of seconds, 1 to 999999"),
+    ({"T": "elf", "S": "1m"}, r"fuzz: S is '1m'; it can be a number of seconds"),
+])
+def test_fuzz_says_what_it_can_be_asked_for(variables, message):
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts/fuzz"), "build"], cwd=machine.ROOT, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, env={**os.environ, **variables}, check=False)
+    assert done.returncode == 2
+    assert re.search(message, done.stderr)
+
+
+def test_a_mutant_that_isnt_there_is_refused():
+    status, errors = script("mutants", "build", "no-such-bug")
+    assert (status, "no patch has 'no-such-bug' in its name; there are 01-" in errors) == (1, True)

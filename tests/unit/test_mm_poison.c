@@ -296,6 +296,28 @@ TEST(mm_poison, a_zero_block_that_was_written_is_caught)
 	CHECK_PANIC(for (int i = 0; i < 100; i++) report_step(mm), "not zero");
 }
 
+/* What DEBUG builds fill freed frames with is gone by the time they go, and doesn't come back. */
+TEST(mm_poison, the_fill_of_freed_frames_is_never_reported)
+{
+	struct mm *mm;
+	struct fake_sink *fake = keeper(&mm, 9);
+	pfn_t pfn;
+
+	for (int round = 0; round < 3; round++) {
+		CHECK(run(mm));
+		CHECK(fixture_is(fixture_base(), FRAMES, 0)); /* as the host would see it */
+		pfn = mm_alloc(mm, 11, round == 1 ? MM_ZERO_HOT : MM_ANY);
+		fake_used(fake, pfn, 2048);
+		fixture_fill(pfn, 2048, 0x99);
+		mm_free(mm, pfn, 11);
+		CHECK_EQ(fixture_count(mm, pfn, 2048, MM_STATE_DIRTY), 2048);
+		CHECK(!fixture_is(pfn, 1, 0));
+	}
+	CHECK(run(mm));
+	CHECK(fixture_is(fixture_base(), FRAMES, 0));
+	fake_unregister(mm, fake);
+}
+
 /* Allocations, frees and the two engines by turns: what is REPORTED+ZERO reads as zero whenever it is taken. */
 TEST(mm_poison, random_use_never_meets_anything_but_zero)
 {

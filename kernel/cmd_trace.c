@@ -77,9 +77,11 @@ static void print_json(const struct trace_entry *e)
 	json_end(&json);
 }
 
+/* At most 80 columns: of the caller, the function's name as far as there is room; print_json has all of it. */
 static void print_row(const struct trace_entry *e)
 {
-	char caller[80], block[24], states[32];
+	const char *caller = symbol_find((uintptr_t)e->caller, &(size_t){0});
+	char block[24], states[32];
 	int n = e->order == TRACE_ORDER_NONE ? sniprintf(block, sizeof(block), "%lu fr.", e->frames)
 					     : sniprintf(block, sizeof(block), "%u", e->order);
 
@@ -89,9 +91,9 @@ static void print_row(const struct trace_entry *e)
 		sniprintf(block + n, sizeof(block) - (size_t)n, " to %u", e->run);
 	sniprintf(states, sizeof(states), "%s%s%s", trace_state_name(e->from), e->from != e->to ? " > " : "",
 		  e->from != e->to ? trace_state_name(e->to) : "");
-	iprintf("%15lu %-6s 0x%-8lx %-10s ", e->cycles, trace_event_name(e->event), e->pfn, block);
-	if (e->caller != NULL)
-		iprintf("%-21s %s\n", states, caller_text(e->caller, caller, sizeof(caller)));
+	iprintf("%14lu %-6s 0x%-8lx %-11s ", e->cycles, trace_event_name(e->event), e->pfn, block);
+	if (caller != NULL)
+		iprintf("%-20s %.14s\n", states, caller);
 	else
 		iprintf("%s\n", states);
 }
@@ -108,7 +110,7 @@ static int show(unsigned kinds, bool as_json)
 		return CMD_FAILED;
 	}
 	if (!as_json)
-		iprintf("%15s %-6s %-10s %-10s %-21s %s\n", "TSC", "event", "pfn", "order", "state", "caller");
+		iprintf("%14s %-6s %-10s %-11s %-20s %s\n", "TSC", "event", "pfn", "order", "state", "caller");
 	for (uint64_t number = lost + 1; number <= end; number++) {
 		if (console_interrupted("trace"))
 			return CMD_FAILED;

@@ -493,8 +493,8 @@ trace show -j free
 """, {"MEM": "128M", "CMDLINE": "zero.policy=idle report.delay_ms=60000"},
         expect=(r"nothing was traced yet", r"'no' is not known, allowed are on, off and show",
                 r"'off' takes nothing behind it, not 'now'", r"'frea' is not known, allowed are alloc, free, split,",
-                r"^ +\d+ alloc +0x\w+ +9 +\w+ > allocated +\w+\+0x\w+$",
-                r"^ +\d+ free +0x\w+ +9 +allocated > (cached|dirty) +\w+\+0x\w+$",
+                r"^ +\d+ alloc +0x\w+ +9 +\w+ > allocated +\w{1,14}$",
+                r"^ +\d+ free +0x\w+ +9 +allocated > (cached|dirty) +\w{1,14}$",
                 r'^\{"number":\d+,"tsc":\d+,"cpu":0,"event":"zero","pfn":\d+,"frames":\d+,.*"from":"dirty",'
                 r'"to":"zero"\}',
                 r'"event":"report",.*"order":9,"from":"zero","to":"reported"\}', r'"event":"split",.*"run":\d+,"from"',

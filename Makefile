@@ -110,7 +110,7 @@ KERNEL_O := $(KERNEL_C:%.c=$(OBJ)/kernel/%.o) $(KERNEL_S:%.S=$(OBJ)/kernel/%.o)
 BOOT_O := $(BOOT_C:%.c=$(OBJ)/boot/%.o) $(OBJ)/boot/boot/enter.o
 LIAR_O := $(OBJ)/boot/tests/boot/firmware/liar.o
 UNIT_O := $(UNIT_C:%.c=$(OBJ)/unit/%.o)
-BENCH_O := $(BENCH_C:%.c=$(OBJ)/bench/%.o)
+BENCH_O := $(BENCH_C:%.c=$(OBJ)/bench/%.o) $(OBJ)/bench/arch/x86_64/movntdq.o
 COV_O := $(UNIT_C:%.c=$(OBJ)/cov0/%.o) $(UNIT_C:%.c=$(OBJ)/cov1/%.o)
 FUZZ_O := $(FUZZ_C:%.c=$(OBJ)/fuzz/%.o)
 
@@ -351,6 +351,11 @@ $(OBJ)/bench/%.o: %.c $(OBJ)/flags Makefile
 	$(call say,CC,$< (bench))
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(BENCH_CFLAGS) $(call warnings_of,$<) -c $< -o $@
+
+$(OBJ)/bench/%.o: %.S $(OBJ)/flags Makefile
+	$(call say,AS,$< (bench))
+	@mkdir -p $(@D)
+	$(Q)$(CC) -c $< -o $@
 
 $(O)/host/bench: $(BENCH_O) $(OBJ)/parts
 	$(call say,LD,$@)

@@ -1,32 +1,17 @@
-/* How a frame is zeroed on x86-64; kernel/port.c has the verbs that need the kernel.
+/* How a frame is zeroed on x86-64, and what nobody can guess; kernel/port.c has the verbs that need the kernel.
  */
 #include "port/mm_port.h"
 
+#include <cpuid.h>
+
 #include "arch/x86_64/asm.h"
+#include "arch/x86_64/zero_stores.h"
 
-#define CPUID_1_C_RDRAND (1u << 30)
-#define RDRAND_TRIES	 10u /* as Intel advises (SDM volume 1, 7.3.17.1) */
-
-/* Non-temporal stores of 8 bytes: they need no vector register, and are as fast as the widest. A line at a time, so
- * that each write-combining buffer fills up and leaves as one. */
-void mm_port_zero_cold(pfn_t pfn, size_t frames)
-{
-	uint64_t *p = mm_port_frame(pfn);
-	const uint64_t *end = p + frames * (FRAME_SIZE / sizeof *p);
-
-	for (; p < end; p += 8)
-		__asm__ volatile("movnti %1, (%0)\n\t"
-				 "movnti %1, 8(%0)\n\t"
-				 "movnti %1, 16(%0)\n\t"
-				 "movnti %1, 24(%0)\n\t"
-				 "movnti %1, 32(%0)\n\t"
-				 "movnti %1, 40(%0)\n\t"
-				 "movnti %1, 48(%0)\n\t"
-				 "movnti %1, 56(%0)"
-				 :
-				 : "r"(p), "r"(0ull)
-				 : "memory");
-}
+#define CPUID_1_C_RDRAND     (1u << 30)
+#define CPUID_1_C_HYPERVISOR (1u << 31)
+#define CPUID_HYPERVISOR     0x40000000u
+#define CPUID_TCG	     0x54474354u /* "TCGT", as EBX of that leaf; ECX is "CGTC", EDX "GTCG" */
+#define RDRAND_TRIES	     10u	 /* as Intel advises (SDM volume 1, 7.3.17.1) */
 
 /* Without RDRAND, or when it has run dry: the time, which is the best there is. */
 uint64_t mm_port_random(void)
@@ -39,10 +24,42 @@ uint64_t mm_port_random(void)
 	return good ? value : rdtsc() * 0x9e3779b97f4a7c15ull;
 }
 
+/* Real CPUs have microcode for rep stosq, a third faster than plain stores; QEMU's emulator does it word by word, and
+ * plain stores are the faster ones there. So it is known by the name that it gives itself. */
+static bool is_emulated(void)
+{
+	static enum { UNKNOWN, NO, YES } known;
+	unsigned a, b, c, d;
+
+	if (likely(known != UNKNOWN))
+		return known == YES;
+	known = NO;
+	if ((cpuid(1).c & CPUID_1_C_HYPERVISOR) != 0) {
+		__cpuid(CPUID_HYPERVISOR, a, b, c, d);
+		known = b == CPUID_TCG ? YES : NO;
+	}
+	return known == YES;
+}
+
+const char *zero_cold_name(void)
+{
+	return "movnti";
+}
+
+const char *zero_hot_name(void)
+{
+	return is_emulated() ? "mov-line" : "rep-stosq";
+}
+
+void mm_port_zero_cold(pfn_t pfn, size_t frames)
+{
+	zero_movnti(mm_port_frame(pfn), frames << FRAME_SHIFT);
+}
+
 void mm_port_zero_hot(pfn_t pfn, size_t frames)
 {
-	void *p = mm_port_frame(pfn);
-	uint64_t words = frames * (FRAME_SIZE / sizeof(uint64_t));
-
-	__asm__ volatile("rep stosq" : "+D"(p), "+c"(words) : "a"(0ull) : "memory");
+	if (is_emulated())
+		zero_mov_line(mm_port_frame(pfn), frames << FRAME_SHIFT);
+	else
+		zero_rep_stosq(mm_port_frame(pfn), frames << FRAME_SHIFT);
 }

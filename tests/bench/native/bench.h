@@ -59,6 +59,9 @@ extern bool bench_callgrind;
 uint64_t region_begin(void);
 double region_end(uint64_t begin, size_t ops); /* ns an operation */
 
+/* zero.c: prints its rows. */
+void bench_zero(unsigned reps, bool json);
+
 /* A row: what a test's part came to for an allocator. */
 struct row {
 	char test[40];

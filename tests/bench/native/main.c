@@ -33,6 +33,7 @@ static struct options {
 	int cpu;
 	bool lock;
 	bool json;
+	bool zero;
 } opt = {.frames = 4 * GIB >> FRAME_SHIFT, .ops = 1000000, .reps = 5};
 
 static struct row rows[ROWS_MAX];
@@ -204,10 +205,11 @@ static void options(int argc, char **argv)
 {
 	static const char usage[] =
 		"usage: native [-a ALLOCATOR,...] [-t TEST,...] [-r REPS] [-n OPS] [-g GIB] [-p CPU] "
-		"[-L] [-j] [-c] [-l]\n"
+		"[-L] [-j] [-c] [-l] [-z]\n"
 		"  -L  allocators that take no lock are called under one\n"
-		"  -j  JSON lines   -l  list   -c  mark the measured region for callgrind\n";
-	for (int c; (c = getopt(argc, argv, "a:t:r:n:g:p:Ljcl")) != -1;) {
+		"  -j  JSON lines   -l  list   -c  mark the measured region for callgrind\n"
+		"  -z  ways to store zeroes instead of allocators\n";
+	for (int c; (c = getopt(argc, argv, "a:t:r:n:g:p:Ljclz")) != -1;) {
 		switch (c) {
 		case 'a':
 			opt.allocators = optarg;
@@ -235,6 +237,9 @@ static void options(int argc, char **argv)
 			break;
 		case 'c':
 			bench_callgrind = true;
+			break;
+		case 'z':
+			opt.zero = true;
 			break;
 		case 'l':
 			list();
@@ -266,6 +271,10 @@ int main(int argc, char **argv)
 
 	options(argc, argv);
 	pin(opt.cpu);
+	if (opt.zero) {
+		bench_zero(opt.reps, opt.json);
+		return 0;
+	}
 	for (char *n = opt.allocators ? strtok(opt.allocators, ",") : NULL; n; n = strtok(NULL, ",")) {
 		if (chosen_count == ARRAY_LEN(plugs))
 			die("too many allocators", n);

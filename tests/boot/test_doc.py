@@ -19,6 +19,10 @@ ledger
 zero
 report
 bench list
+bench pin 16M 2m -n 1
+trace on
+alloc -o 4 -n 3
+trace show
 version
 """
 

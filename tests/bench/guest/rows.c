@@ -11,6 +11,7 @@
 #include "kernel/sorted.h"
 #include "kernel/version.h"
 #include "kernel/work.h"
+#include "kernel/wrap.h"
 
 #define TEXT_BYTES 96
 
@@ -81,11 +82,12 @@ void bench_head(const char *bench, bool json)
 		json_end(&j);
 		return;
 	}
-	iprintf("host: %s\n", host);
-	iprintf("guest: %s, hypervisor %s, %lu MiB managed, reporter %s, Nought %s\n", cpu, hyper, mib, sink,
-		NOUGHT_VERSION);
-	iprintf("%-28s %14s %-8s %7s %7s %12s %12s %3s\n", "row", "median", "unit", "STDEV", "max dev", "min", "max",
-		"n");
+	char guest[3 * TEXT_BYTES];
+	sniprintf(guest, sizeof(guest), "%s, hypervisor %s, %lu MiB managed, reporter %s, Nought %s", cpu, hyper, mib,
+		  sink, NOUGHT_VERSION);
+	wrap_print((unsigned)iprintf("host: "), 7, host);
+	wrap_print((unsigned)iprintf("guest: "), 7, guest);
+	iprintf("%-28s %12s %-8s %7s %7s %3s\n", "row", "median", "unit", "STDEV", "max dev", "n");
 }
 
 static const char *tenths(uint64_t v, char text[TEXT_BYTES])
@@ -112,8 +114,9 @@ void bench_row(const char *bench, bool json, const char *row, const char *unit, 
 		json_end(&j);
 		return;
 	}
-	char median[TEXT_BYTES], min[TEXT_BYTES], max[TEXT_BYTES], stdev[TEXT_BYTES], deviation[TEXT_BYTES];
-	iprintf("%-28s %14s %-8s %6s%% %6s%% %12s %12s %3u%s%s\n", row, tenths(r.median, median), unit,
-		tenths(r.stdev_permille, stdev), tenths(r.deviation_permille, deviation), tenths(r.min, min),
-		tenths(r.max, max), s->n, note ? "  " : "", note ? note : "");
+	char median[TEXT_BYTES], stdev[TEXT_BYTES], deviation[TEXT_BYTES];
+	iprintf("%-28s %12s %-8s %6s%% %6s%% %3u\n", row, tenths(r.median, median), unit,
+		tenths(r.stdev_permille, stdev), tenths(r.deviation_permille, deviation), s->n);
+	if (note)
+		iprintf("    %s\n", note);
 }

@@ -18,6 +18,7 @@ static size_t memory_bytes;
 static bool fix_sums;
 static uint8_t *maps[MAPS_MAX];
 static unsigned map_count, sound_most;
+static bool sound_madt, sound_mcfg, sound_fadt;
 
 static uint8_t sum_of(const uint8_t *p, size_t bytes)
 {
@@ -47,7 +48,12 @@ static const uint8_t *map(paddr_t paddr, size_t bytes)
 	} else if (length == bytes && bytes > 9) {
 		if (fix_sums)
 			copy[9] = (uint8_t)(copy[9] - sum_of(copy, bytes));
-		sound_most += sum_of(copy, bytes) == 0;
+		if (sum_of(copy, bytes) == 0) {
+			sound_most++;
+			sound_madt |= memcmp(copy, "APIC", 4) == 0;
+			sound_mcfg |= memcmp(copy, "MCFG", 4) == 0;
+			sound_fadt |= memcmp(copy, "FACP", 4) == 0;
+		}
 	}
 	return copy;
 }
@@ -64,8 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	memory_bytes = bytes - 1;
 	map_count = 0;
 	sound_most = 0;
+	sound_madt = sound_mcfg = sound_fadt = false;
 	sound = acpi_parse(data[0] & 2 ? PADDR_BASE + (data[0] >> 2) : PADDR_BASE, map, fuzz_say, &info);
 	FUZZ_CHECK(sound <= sound_most);
+	FUZZ_CHECK(sound_madt || !info.have_madt);
+	FUZZ_CHECK(sound_mcfg || !info.ecam);
+	FUZZ_CHECK(sound_fadt || (!info.pm_timer_port && !info.power.control_a));
 	FUZZ_CHECK(info.cpus >= 1);
 	FUZZ_CHECK(info.ioapic_count <= ACPI_IOAPICS);
 	FUZZ_CHECK(info.have_madt || (info.cpus == 1 && info.ioapic_count == 0));

@@ -4,6 +4,15 @@
 #include "mm/mm.h"
 #include "tests/fuzz/alloc_model.h"
 
+/* The host drops what it was given. */
+static void drop(const struct fuzz_sink *s, const struct fuzz_request *request)
+{
+	for (unsigned i = 0; !s->sink.keeps_zero && i < request->count; i++)
+		for (pfn_t pfn = request->ranges[i].pfn; pfn < request->ranges[i].pfn + request->ranges[i].frames;
+		     pfn++)
+			model_junk(pfn);
+}
+
 static void answer(struct fuzz_sink *s, unsigned at, bool ok)
 {
 	struct fuzz_request request = s->pending[at];
@@ -11,9 +20,8 @@ static void answer(struct fuzz_sink *s, unsigned at, bool ok)
 	s->pending_count--;
 	memmove(&s->pending[at], &s->pending[at + 1], (s->pending_count - at) * sizeof s->pending[0]);
 	s->last_tag = request.tag;
-	for (unsigned i = 0; ok && !s->sink.keeps_zero && i < request.count; i++)
-		for (pfn_t pfn = request.ranges[i].pfn; pfn < request.ranges[i].pfn + request.ranges[i].frames; pfn++)
-			model_junk(pfn);
+	if (ok)
+		drop(s, &request);
 	report_done(&s->sink, request.tag, ok);
 }
 
@@ -65,8 +73,9 @@ static bool reset(struct report_sink *sink)
 {
 	struct fuzz_sink *s = CONTAINER_OF(sink, struct fuzz_sink, sink);
 
-	if (s->reset_works)
-		s->pending_count = 0;
+	/* It may have dropped what it never answered. */
+	while (s->reset_works && s->pending_count != 0)
+		drop(s, &s->pending[--s->pending_count]);
 	return s->reset_works;
 }
 

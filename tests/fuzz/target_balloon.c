@@ -77,12 +77,19 @@ static uint32_t read_hook(paddr_t paddr, unsigned size, uint32_t value)
 	}
 }
 
+/* Nothing may be written but to the device's BAR and to configuration space, where that is what the device says. */
 static void write_hook(paddr_t paddr, unsigned size, uint32_t value)
 {
-	(void)paddr;
-	(void)size;
+	const struct device_function *f = &device.functions[device.function_count - 1];
+	uint64_t bar;
+
 	(void)value;
 	writes++;
+	memcpy(&bar, f->config + 0x20, sizeof bar);
+	bar &= ~0xfull;
+	bool in_bar = paddr >= bar && paddr - bar + size <= f->bar_bytes[4];
+	bool in_config = paddr >= DEVICE_ECAM_BASE && paddr - DEVICE_ECAM_BASE + size <= DEVICE_BUSES * MIB;
+	FUZZ_CHECK(lied || in_bar || in_config);
 }
 
 /* --- what is with the device --- */

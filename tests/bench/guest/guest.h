@@ -84,8 +84,8 @@ bool still_zero(uint64_t low_pct);
 /* Sleeps, and lets the idle loop zero meanwhile or not. False: interrupted by the user, said so. */
 bool still_rest(bool zeroing, uint64_t ns);
 
-/* Makes all stock dirty. Leaves the policy at `alloc`. False: no memory for the list, said so. */
-bool still_dirty(void);
+/* Makes all stock dirty. Leaves the policy at `alloc`. */
+void still_dirty(void);
 
 /* Tells the host of all free memory, if there is a reporter, and waits until it has dropped it. Where the host keeps
  * zero (report.poison) it is zeroed before, and stays REPORTED+ZERO. False: interrupted, or the host didn't answer,

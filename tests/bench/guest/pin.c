@@ -181,7 +181,9 @@ static bool zero_and_report(struct pin *p)
 static bool prepare(struct pin *p)
 {
 	p->ahead_ns = 0;
-	if (!(p->absent ? still_clean() : still_dirty()))
+	if (!p->absent)
+		still_dirty();
+	else if (!still_clean())
 		return false;
 	if (p->policy == KEPT)
 		return zero_and_report(p);

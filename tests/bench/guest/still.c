@@ -15,6 +15,7 @@
 #include "kernel/work.h"
 #include "lib/assert.h"
 #include "mm/buddy.h"
+#include "mm/contents.h"
 #include "mm/timing.h"
 
 #define MS	   1000000ull
@@ -154,39 +155,30 @@ bool still_has_reporter(void)
 	return work.by != NULL;
 }
 
-/* By taking it and freeing it again: whole 2 MiB blocks first, then the frames in between. */
-bool still_dirty(void)
+static void make_dirty(struct mm *mm, pfn_t pfn, unsigned order)
 {
-	struct mm_totals t;
-	struct list held;
+	if (DEBUG)
+		contents_fill(pfn, 1ull << order);
+	buddy_give(mm, pfn, order, CLASS_DIRTY);
+}
+
+/* Past the allocator's preferences, which would spare a zero frame in a whole area while others are to be had. */
+void still_dirty(void)
+{
+	struct mm *mm = &mm_system;
+	pfn_t pfn;
+
 	still_policy("alloc");
-	mm_drain(&mm_system);
-	mm_totals(&mm_system, &t);
-	if (t.zero == 0)
-		return true;
-	if (!list_make(&held, t.zero))
-		return false;
-	static const unsigned orders[] = {MM_ORDER_AREA, 0};
-	uint64_t n[ARRAY_LEN(orders)], at = 0;
-	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
-		n[i] = 0;
-		for (mm_totals(&mm_system, &t); t.zero >> orders[i]; mm_totals(&mm_system, &t)) {
-			pfn_t pfn = mm_alloc(&mm_system, orders[i], MM_ZERO_COLD);
-			struct mm_totals now;
-			mm_totals(&mm_system, &now);
-			if (pfn == MM_PFN_NONE)
-				break;
-			*list_at(&held, at++) = pfn;
-			n[i]++;
-			if (now.zero == t.zero) /* nothing of that size is left in stock */
-				break;
-		}
-	}
-	for (size_t i = ARRAY_LEN(orders); i-- > 0;)
-		for (uint64_t k = 0; k < n[i]; k++)
-			mm_free(&mm_system, *list_at(&held, --at), orders[i]);
-	list_drop(&held);
-	return true;
+	mm_drain(mm);
+	mm_lock(mm);
+	for (unsigned order = MM_ORDER_MAX; order >= MM_ORDER_AREA; order--)
+		while ((pfn = buddy_take_whole(mm, order, CLASS_ZERO, false, TAKE_ISOLATE)) != MM_PFN_NONE)
+			make_dirty(mm, pfn, order);
+	while ((pfn = buddy_take_part(mm, 0, CLASS_ZERO, false, TAKE_ISOLATE)) != MM_PFN_NONE ||
+	       (pfn = buddy_take_break(mm, 0, CLASS_ZERO, false, TAKE_ISOLATE)) != MM_PFN_NONE)
+		make_dirty(mm, pfn, 0);
+	ASSERT(mm->zero == 0);
+	mm_unlock(mm);
 }
 
 bool still_report(void)
@@ -222,7 +214,8 @@ static void forget_zero(void)
 
 bool still_clean(void)
 {
-	if (!still_dirty() || !still_report())
+	still_dirty();
+	if (!still_report())
 		return false;
 	keeps_zero = mm_system.reported_zero != 0;
 	forget_zero();

@@ -132,6 +132,8 @@ bool model_begin(struct fuzz_input *in)
 	}
 	mm_cache_enable(&allocator, (head & 0x10) == 0);
 	model.keeps_zero = head & 0x20;
+	model.shuffled = head & 0x40;
+	model.traced = head & 0x80;
 	return true;
 }
 

@@ -34,6 +34,7 @@ struct model {
 	unsigned retired;
 	unsigned touched;
 	bool keeps_zero; /* the host does: report.poison */
+	bool shuffled, traced;
 	uint32_t next_tag;
 };
 extern struct model model;

@@ -8,18 +8,22 @@
 #include "host.h"
 #include "lib/table.h"
 #include "mm/report.h"
+#include "mm/shuffle.h"
 #include "mm/state.h"
+#include "mm/trace.h"
 #include "mm/zero.h"
 #include "tests/fuzz/alloc_model.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/fuzz_sink.h"
 
-#define BULK_MAX    48u
-#define RETIRED_MAX 8u
-#define STEPS_MAX   400u
+#define BULK_MAX     48u
+#define RETIRED_MAX  8u
+#define STEPS_MAX    400u
+#define SHUFFLE_SEED 1u /* the input alone decides what happens */
 
 static struct fuzz_input *input;
 static struct fuzz_sink sink;
+static struct trace_entry ring[64];
 
 static unsigned take_order(void)
 {
@@ -398,6 +402,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	quiet_knobs();
 	if (!model_begin(&in))
 		return 0;
+	if (model.shuffled)
+		mm_shuffle(model.mm, true, SHUFFLE_SEED);
+	if (model.traced)
+		trace_start(model.mm, ring, ARRAY_LEN(ring), mm_port_now_ns);
 	fuzz_sink_begin(&sink, &in, model.keeps_zero);
 	FUZZ_CHECK(report_register(model.mm, &sink.sink) == 0);
 	for (unsigned step = 0; step < STEPS_MAX && fuzz_left(&in); step++) {
@@ -407,5 +415,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			model_check_all();
 	}
 	finish();
+	FUZZ_CHECK(trace_overwritten() <= trace_written());
+	trace_stop(model.mm);
 	return 0;
 }

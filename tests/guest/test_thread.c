@@ -49,11 +49,11 @@ static void sleep_and_step(void *letter)
 TEST(thread, sleepers_wake_in_the_order_of_their_times)
 {
 	begin();
-	first_ns = clock_ns() + 50 * MS;
+	first_ns = clock_ns() + 250 * MS;
 	CHECK(thread_create("c", sleep_and_step, "c"));
 	CHECK(thread_create("a", sleep_and_step, "a"));
 	CHECK(thread_create("b", sleep_and_step, "b"));
-	thread_sleep_ns(200 * MS);
+	thread_sleep_ns(500 * MS);
 	CHECK_STR(order, "abc");
 }
 

@@ -93,10 +93,12 @@ TEST(mm_shuffle, the_best_fit_is_taken_and_areas_fill_up_one_by_one)
 		CHECK_EQ(mm_take_range(mm, base, AREA_FRAMES), 0);
 		mm_free(mm, base + 100, 0);
 		mm_free(mm, base + 101, 0);
+		mm_free(mm, base + 103, 0);
 		mm_free(mm, base + 300, 0);
 		CHECK_EQ(mm_alloc(mm, 1, MM_ANY), base + 100);
 		mm_free(mm, base + 100, 1);
 		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), base + 300);
+		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), base + 103);
 		CHECK_EQ(mm_alloc(mm, 0, MM_ANY) & ~(pfn_t)1, base + 100);
 		(void)mm_alloc(mm, 0, MM_ANY);
 		area = mm_alloc(mm, 0, MM_ANY) / AREA_FRAMES;

@@ -100,6 +100,6 @@ enum report_found report_find(struct mm *mm)
 		return clean || dirty || has_block(mm, CLASS_UNREPORTED, zero) ? FOUND_BLOCK : FOUND_NOTHING;
 	if (clean)
 		return FOUND_BLOCK;
-	dirty |= has_block(mm, CLASS_UNREPORTED, any);
+	dirty |= has_block(mm, CLASS_UNREPORTED, any) || marks_demand_under_way(mm);
 	return dirty && MM_ZERO ? FOUND_UNZEROED : FOUND_NOTHING;
 }

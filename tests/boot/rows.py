@@ -211,9 +211,9 @@ ROWS = [
     poison("off-and-not-offered-with-free-page-hint", "off", ",page-poison=off" + HINT["balloon"], FORGOTTEN,
            HINT["flags"], reject=("zeroed ones only", "balloon: .*PAGE_POISON")),
     Row("poison-in-bench-pin", "bench pin 32M 2m -n 2\ncheck\nreport\n", {"MEM": "512M", "CMDLINE": "report.poison=on"},
-        expect=(r"^2m\.idle\.resident\.caller .* 100\.0% from stock$",
-                r"^2m\.alloc\.absent\.caller .* 0\.0% from stock$",
-                r"^2m\.kept\.absent\.caller .* 100\.0% from stock$", r"^2m\.kept\.absent\.cost .* ms/GiB",
+        expect=(r"^2m\.idle\.resident\.caller .*\n +100\.0% from stock$",
+                r"^2m\.alloc\.absent\.caller .*\n +0\.0% from stock$",
+                r"^2m\.kept\.absent\.caller .*\n +100\.0% from stock$", r"^2m\.kept\.absent\.cost .* ms/GiB",
                 r"^2m\.kept\.absent\.saved .* ms/GiB"), reject=("isn't zero",)),
     Row("poison-waits-for-zeroing", "zero pause\nalloc -o 9 -n 8\nfill 1 1\nfree 1\n! wait report\n! wait idle\n"
         "zero resume\nwait idle\n! knob report.poison off\nstats -j\n", {"MEM": "256M", "CMDLINE": "report.poison=on"},

@@ -70,3 +70,32 @@ TEST(zero_meanwhile, report_now_includes_a_parked_batch)
 	CHECK_EQ(fake_reported(mm), FAKE_FRAMES);
 	fake_unregister(mm, fake);
 }
+
+/* The one block there is to report is with zeroing, a part of it: it will be there, so reporting isn't done. */
+TEST(zero_meanwhile, what_is_being_zeroed_for_the_host_is_still_to_come)
+{
+	struct mm *mm = fake_mm(9, 8);
+	struct fake_sink *fake = fake_sink(FAKE_FRAMES, 16, 2);
+	uint64_t wake;
+
+	fake->sink.keeps_zero = true;
+	CHECK_EQ(mm_take_range(mm, fixture_base() + AREA_FRAMES, FAKE_FRAMES - AREA_FRAMES), 0);
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	report_now(mm);
+	(void)report_step(mm);
+	host_should_yield = idle_always_due;
+	CHECK_EQ(zero_idle(mm, &wake), ZERO_AGAIN);
+	CHECK(mm->isolated != 0);
+	CHECK(!report_is_done(mm));
+	(void)report_step(mm);
+	CHECK(mm->report_engine.now_frames != 0);
+	host_should_yield = NULL;
+	for (int i = 0; i < 20; i++) {
+		while (zero_idle(mm, &wake) == ZERO_AGAIN)
+			;
+		host_time_set(report_step(mm));
+	}
+	CHECK(report_is_done(mm));
+	CHECK_EQ(mm->reported_zero, AREA_FRAMES);
+	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+}

@@ -131,10 +131,11 @@ def test_colours(terminal):
     answer(terminal, "knob console.color on\r")
 
 
-@pytest.mark.parametrize("name, settings", [("TERM", {"TERM": "dumb"}), ("NO_COLOR", {"NO_COLOR": "1"})])
-def test_no_colours_for_who_does_not_want_them(name, settings):
+@pytest.mark.parametrize("settings", [{"TERM": "dumb"}, {"TERM": "vt100"}, {"TERM": "unheard-of"}, {"NO_COLOR": "1"}],
+                         ids=str)
+def test_no_colours_for_who_does_not_want_them(settings):
     child = spawn(rows=30, columns=132, **settings)
-    assert not SEQUENCE.search(answer(child, "map\r")), name
+    assert not SEQUENCE.search(answer(child, "map\r"))
     assert " 132 columns" in answer(child, "knob console.columns\r")
     assert " 30 rows" in answer(child, "knob console.rows\r")
     child.close(force=True)

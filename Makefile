@@ -34,19 +34,21 @@ CC = gcc
 endif
 export MEM SMP ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON EXITDEV FWCFG TIMEOUT V O
 
+one_of = $(if $(filter 1,$(words $(2))),$(filter $(1),$(2)))
+
 ifeq ($(filter clang% gcc%,$(notdir $(CC))),)
 $(error CC is '$(CC)'; it can be gcc or clang)
 endif
-ifeq ($(filter 0 1,$(DEBUG)),)
+ifeq ($(call one_of,0 1,$(DEBUG)),)
 $(error DEBUG is '$(DEBUG)'; it can be 0 or 1)
 endif
-ifeq ($(filter y n,$(ZERO)),)
+ifeq ($(call one_of,y n,$(ZERO)),)
 $(error ZERO is '$(ZERO)'; it can be y or n)
 endif
-ifeq ($(filter y n,$(REPORT)),)
+ifeq ($(call one_of,y n,$(REPORT)),)
 $(error REPORT is '$(REPORT)'; it can be y or n)
 endif
-ifeq ($(filter y n none,$(BALLOON))$(findstring =,$(BALLOON)),)
+ifeq ($(call one_of,y n none,$(BALLOON))$(findstring =,$(BALLOON)),)
 $(error BALLOON is '$(BALLOON)'; it can be y, n, none or options of the device such as free-page-reporting=on)
 endif
 ifneq ($(words $(O)),1)
@@ -205,7 +207,6 @@ fuzz-corpus:
 mutants:
 	+@scripts/mutants $(O)
 
-.PHONY: counts counts-update
 .PHONY: counts counts-update
 counts: all $(O)/host/bench
 	@scripts/counts

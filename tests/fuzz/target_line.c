@@ -3,8 +3,7 @@
  * The first byte sets the terminal's width, the second how often somebody else's output comes in between (5 bits), and
  * whether there is a history (20) and tabs complete words (40); the rest is typed. Checked: the editor sends nothing
  * but what line.h says of the terminal, never writes beyond the row, and what it made is printable; typed again, a line
- * is the same line. Then the line is run: the command `probe` reads options
- * and numbers as commands do.
+ * is the same line. Then the line is run: the command `probe` reads options and numbers as commands do.
  */
 #include <stdlib.h>
 

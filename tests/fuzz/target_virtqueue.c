@@ -181,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		case 6: /* the index jumps */
 			store(used_at(2), load16(used_at(2)) + (uint32_t)(int8_t)fuzz_u8(&in), 2);
 			break;
-		default: /* anything anywhere; the avail ring's index stays, as the model reads heads behind it */
+		default: /* anything anywhere, in what the driver alone should write as well */
 			store((fuzz_u16(&in) % (virtq_bytes(size) - 1)), fuzz_u8(&in), 1);
 		}
 		FUZZ_CHECK(q.free_count == model.free);

@@ -370,7 +370,9 @@ $(OBJ)/fuzz/%.o: %.c $(OBJ)/flags Makefile
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(call fuzz_of,$<) $(call warnings_of,$<) -c $< -o $@
 
+# What was built with a feature goes when the feature does, or it would be run on.
 fuzz-programs: $(FUZZ_TARGETS:%=$(O)/fuzz/%)
+	@rm -f $(patsubst tests/fuzz/target_%.c,$(O)/fuzz/%,$(filter tests/fuzz/target_%,$(left_out)))
 
 $(FUZZ_TARGETS:%=$(O)/fuzz/%): $(O)/fuzz/%: $(OBJ)/fuzz/tests/fuzz/target_%.o $(FUZZ_O) $(OBJ)/parts
 	$(call say,LD,$@)

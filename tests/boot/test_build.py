@@ -48,6 +48,8 @@ def test_a_table_of_names_that_is_out_of_date_is_found(tmp_path):
 @pytest.mark.parametrize("variable, allowed", [
     ("ZERO=yes", "ZERO is 'yes'; it can be y or n"), ("REPORT=", "REPORT is ''; it can be y or n"),
     ("BALLOON=off", "BALLOON is 'off'; it can be y, n, none or options of the device"), ("DEBUG=2", "it can be 0 or 1"),
+    ("ZERO=y n", "ZERO is 'y n'; it can be y or n"), ("BALLOON=y n", "BALLOON is 'y n'; it can"),
+    ("DEBUG=0 1", "DEBUG is '0 1'; it can be 0 or 1"),
 ])
 def test_a_variable_that_cant_be_is_refused(variable, allowed):
     done = subprocess.run(["make", "-n", variable, "help"], cwd=machine.ROOT, stdin=subprocess.DEVNULL,
@@ -93,6 +95,13 @@ def test_fuzz_says_what_it_can_be_asked_for(variables, message):
                           stdin=subprocess.DEVNULL, capture_output=True, env={**os.environ, **variables}, check=False)
     assert done.returncode == 2
     assert re.search(message, done.stderr)
+
+
+def test_fuzz_refuses_a_target_that_was_left_out(tmp_path):
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts/fuzz"), str(tmp_path)], cwd=machine.ROOT, text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True,
+                          env={**os.environ, "T": "balloon", "MAKE": "true"}, check=False)
+    assert (done.returncode, done.stderr) == (2, "fuzz: T is 'balloon'; a feature that it needs is switched off\n")
 
 
 def test_a_mutant_that_isnt_there_is_refused():

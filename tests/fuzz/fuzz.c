@@ -71,32 +71,33 @@ bool fuzz_printable(const char *text)
 	return true;
 }
 
+static void check_line(size_t room, const char *fmt, va_list args)
+{
+	char line[LOG_MAX];
+	int length = vsnprintf(line, room, fmt, args);
+
+	FUZZ_CHECK(length > 0 && (size_t)length < room);
+	FUZZ_CHECK(fuzz_printable(line));
+}
+
 void fuzz_say(const char *fmt, ...)
 {
-	char line[SAY_MAX];
 	va_list args;
-	int length;
 
 	va_start(args, fmt);
-	length = vsnprintf(line, sizeof line, fmt, args);
+	check_line(SAY_MAX, fmt, args);
 	va_end(args);
-	FUZZ_CHECK(length > 0 && (size_t)length < sizeof line);
-	FUZZ_CHECK(fuzz_printable(line));
 	fuzz_said++;
 }
 
 /* The kernel's log. Its lines have room for a refusal of the command line, and 50 more. */
 void log_printf(const char *fmt, ...)
 {
-	char line[LOG_MAX];
 	va_list args;
-	int length;
 
 	va_start(args, fmt);
-	length = vsnprintf(line, sizeof line, fmt, args);
+	check_line(LOG_MAX, fmt, args);
 	va_end(args);
-	FUZZ_CHECK(length > 0 && (size_t)length < sizeof line);
-	FUZZ_CHECK(fuzz_printable(line));
 }
 
 void fuzz_knobs_reset(void)

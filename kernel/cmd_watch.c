@@ -54,6 +54,7 @@ static int watch(uint64_t seconds, uint64_t times, int count, char **words)
 
 	for (uint64_t run = 0; end == WAIT_DUE && (times == 0 || run < times); run++) {
 		uint64_t due_ns = clock_ns() + seconds * SECOND_NS;
+		unsigned interruptions = console_interruptions();
 		join(line, count, words);
 		on_terminal = console_screen_begin(run == 0);
 		if (on_terminal)
@@ -63,7 +64,9 @@ static int watch(uint64_t seconds, uint64_t times, int count, char **words)
 		console_screen_end();
 		if (in_script && !script_running())
 			return result; /* the command was poweroff */
-		if (run + 1 != times)
+		if (console_interruptions() != interruptions)
+			end = WAIT_INTERRUPTED; /* the command, and who wanted that has had enough of all */
+		else if (run + 1 != times)
 			end = wait_until(due_ns, on_terminal || times == 0);
 	}
 	/* A key that only ends is taken, anything else was meant for the next prompt. */

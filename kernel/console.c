@@ -42,6 +42,7 @@ static enum {
 	WRITE_QUIT,   /* nothing: the user has seen enough */
 } how;
 static bool typed; /* the command that runs */
+static unsigned interruptions;
 static struct pager pager;
 
 /* Commands print through newlib's buffer, the editor straight to the line: the buffer goes first. */
@@ -136,14 +137,12 @@ static void ask_for_more(void)
 	pager_more(&pager, more);
 }
 
-/* What was on the screen before may have had longer rows. */
-static void write_over(const char *bytes, size_t count)
+/* Of what is written over a screen byte by byte: the next byte, which pager takes. What was there before may have had a
+ * longer row; but behind a full one the cursor may still be on its last column. */
+static void erase_rest(char next)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (bytes[i] == '\n')
-			write_text("\033[K");
-		tty_write(bytes + i, 1);
-	}
+	if (next == '\n' && pager.column < pager.columns)
+		write_text("\033[K");
 }
 
 void console_write(const char *bytes, size_t count)
@@ -151,16 +150,19 @@ void console_write(const char *bytes, size_t count)
 	if (how == WRITE_ALL)
 		tty_write(bytes, count);
 	while (count > 0 && (how == WRITE_PAGES || how == WRITE_SCREEN)) {
-		size_t fits = pager_take(&pager, bytes, count);
 		if (how == WRITE_SCREEN)
-			write_over(bytes, fits);
-		else
-			tty_write(bytes, fits);
+			erase_rest(*bytes);
+		size_t fits = pager_take(&pager, bytes, how == WRITE_SCREEN ? 1 : count);
+		tty_write(bytes, fits);
 		bytes += fits;
 		count -= fits;
-		if (count > 0 && how == WRITE_PAGES)
+		if (how == WRITE_SCREEN ? fits > 0 : count == 0)
+			continue;
+		if (pager.wrapped)
+			write_text("\n");
+		if (how == WRITE_PAGES)
 			ask_for_more();
-		else if (count > 0)
+		else
 			how = WRITE_CUT;
 	}
 }
@@ -198,8 +200,14 @@ bool console_interrupted(const char *cmd)
 		return true;
 	if (!tty_interrupted())
 		return false;
+	interruptions++;
 	iprintf("^C\n%s: interrupted\n", cmd);
 	return true;
+}
+
+unsigned console_interruptions(void)
+{
+	return interruptions;
 }
 
 void console_run(void *unused)

@@ -37,3 +37,6 @@ void console_screen_end(void);
 
 /* For the console's thread in commands that take long: whether the user wants cmd to end (^C), said so. */
 bool console_interrupted(const char *cmd);
+
+/* How often it has returned true for a ^C, for commands that run others. */
+unsigned console_interruptions(void);

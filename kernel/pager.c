@@ -1,6 +1,12 @@
 /* Counts rows; see pager.h. */
 #include "kernel/pager.h"
 
+/* Whether the terminal goes to the next row before it shows c: a full row is left only then. */
+static bool wraps(const struct pager *pager, char c)
+{
+	return !pager->escape && (unsigned char)c >= ' ' && pager->column >= pager->columns;
+}
+
 static void take(struct pager *pager, char c)
 {
 	if (pager->escape) {
@@ -12,9 +18,8 @@ static void take(struct pager *pager, char c)
 		pager->column = 0;
 	} else if (c == '\r') {
 		pager->column = 0;
-	} else if (pager->column++ == pager->columns) { /* the terminal wraps when there is one too many */
-		pager->row++;
-		pager->column = 1;
+	} else {
+		pager->column++;
 	}
 }
 
@@ -22,8 +27,16 @@ size_t pager_take(struct pager *pager, const char *bytes, size_t count)
 {
 	size_t taken = 0;
 
-	while (taken < count && pager->row + 1 < pager->rows)
-		take(pager, bytes[taken++]);
+	pager->wrapped = false;
+	while (taken < count && pager->row + 1 < pager->rows) {
+		pager->wrapped = wraps(pager, bytes[taken]);
+		if (pager->wrapped) {
+			pager->row++;
+			pager->column = 0;
+		} else {
+			take(pager, bytes[taken++]);
+		}
+	}
 	return taken;
 }
 

@@ -9,10 +9,12 @@ struct pager {
 	unsigned columns;
 	unsigned row; /* rows of this page that are written */
 	unsigned column;
-	bool escape; /* within a control sequence, which takes no room */
+	bool escape;  /* within a control sequence, which takes no room */
+	bool wrapped; /* the page ended within a line: the terminal's cursor is still behind a full row */
 };
 
-/* How many of the bytes this page has room for; the last row stays free. Counts them as written. */
+/* How many of the bytes this page has room for; the last row stays free, also of the rest of a line that is too long
+ * for the last but one. Counts them as written. */
 size_t pager_take(struct pager *pager, const char *bytes, size_t count);
 
 /* Makes room for so many rows more, at most a page. */

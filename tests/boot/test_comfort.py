@@ -102,6 +102,28 @@ def test_pages(terminal):
     answer(terminal, "knob console.rows 24\r")
 
 
+def test_rows_that_are_full(terminal):
+    """Nothing is written behind a full row that the terminal hasn't left, nor ahead of what asks for more."""
+    unknown = "there is no command 'frobnicate', `help` lists them"
+    answer(terminal, f"knob console.columns {len(unknown)}\r")
+    assert unknown + "\r\n" in answer(terminal, "watch -n 1 1 frobnicate\r")
+    answer(terminal, f"knob console.columns {len(unknown) + 1}\r")
+    assert unknown + "\x1b[K\r\n" in answer(terminal, "watch -n 1 1 frobnicate\r")
+
+    answer(terminal, "knob console.columns 20\r")
+    answer(terminal, "knob console.rows 4\r")
+    terminal.send("help keys\r")
+    terminal.expect_exact("\r\n")
+    parts = 0
+    while terminal.expect_exact(["--More--", PROMPT]) == 0:
+        assert terminal.before.endswith("\r\n")
+        parts += 1
+        terminal.send(" ")
+    assert parts > 20
+    answer(terminal, "knob console.rows 24\r")
+    answer(terminal, "knob console.columns 80\r")
+
+
 def test_watch(terminal):
     terminal.send("watch 1 mem\r")
     for _ in range(3):

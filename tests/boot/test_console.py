@@ -74,6 +74,15 @@ def test_interrupting(terminal):
     child.expect_exact(PROMPT)
     assert "frobnicate" not in child.before
 
+    # one is enough for the command that is watched and for watch
+    child.send("watch 1 wait zero 86400000\r")
+    child.expect_exact("\r\n")
+    time.sleep(0.5)
+    child.send("\x03")
+    child.expect_exact("wait: interrupted")
+    child.expect_exact(PROMPT)
+    assert "^C" not in child.before
+
     enter(child, "knob zero.policy alloc")
     enter(child, "alloc -o 9 -n 100")
     for command in ("fill 1 7", "verify 1 0", "test mm_random"):

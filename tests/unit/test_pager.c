@@ -23,9 +23,21 @@ TEST(pager, a_page_is_one_row_less_than_the_terminal)
 TEST(pager, long_lines_take_several_rows)
 {
 	CHECK_EQ(first_page("0123456789\n0123456789\nc\nd"), 24);
-	CHECK_EQ(first_page("0123456789012345678901234567890"), 31); /* the wrap is seen with the 31st */
-	CHECK_EQ(first_page("0123456789012345678901234567890123"), 31);
+	CHECK_EQ(first_page("012345678901234567890123456789\n"), 31);
+	CHECK_EQ(first_page("0123456789012345678901234567890"), 30);
 	CHECK_EQ(first_page("01234567890\nb\nc"), 14);
+}
+
+/* Else what asks for the next page would take the place of the first character of the rest. */
+TEST(pager, a_line_is_parted_where_the_terminal_parts_it)
+{
+	struct pager pager = {.rows = 3, .columns = 10};
+
+	CHECK_EQ(pager_take(&pager, "a\n0123456789x\n", 14), 12);
+	CHECK(pager.wrapped);
+	pager_more(&pager, 3);
+	CHECK_EQ(pager_take(&pager, "x\nb\nc\n", 6), 4);
+	CHECK(!pager.wrapped);
 }
 
 TEST(pager, colours_take_no_room)

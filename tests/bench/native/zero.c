@@ -133,7 +133,9 @@ void bench_zero(unsigned reps, bool json)
 			print_row(zero_engines[e].name, "slow-down", "%", values + e * reps, reps, json);
 		else if (!json)
 			printf(" %10s", "-");
-	if (!json)
+	if (json)
+		printf("{\"bench\":\"zero-native\",\"idle\":\"" KERNEL_IDLE "\",\"hot\":\"" KERNEL_HOT "\"}\n");
+	else
 		printf("  %% of a loop over 1 MiB, 256 frames zeroed between its rounds\n");
 	free(values);
 	munmap(buffer, GIB);

@@ -88,6 +88,21 @@ static bool has_block(struct mm *mm, unsigned cls, uint64_t room)
 	return orders != 0 && bit_last(orders) >= report_order_min && room >= 1ull << report_order_min;
 }
 
+/* Whether there is a run of whole areas that is large enough and not all zero. The lists don't tell where another one
+ * of the gib's, as large, is zero: mostly the stock. */
+static bool has_unzeroed_areas(const struct mm *mm)
+{
+	const unsigned k = report_order_min > MM_ORDER_AREA ? (unsigned)report_order_min - MM_ORDER_AREA : 0;
+
+	for (uint32_t gi = 0; k <= 6 && gi < mm->gib_count; gi++) {
+		const struct gib *g = &mm->gibs[gi];
+		for (unsigned w = 0; w < AREA_WORDS; w++)
+			if ((run_find(g->whole[CLASS_UNREPORTED][w], k) & ~run_find(g->whole[CLASS_ZERO][w], k)) != 0)
+				return true;
+	}
+	return false;
+}
+
 enum report_found report_find(struct mm *mm)
 {
 	uint64_t any, zero;
@@ -100,6 +115,7 @@ enum report_found report_find(struct mm *mm)
 		return clean || dirty || has_block(mm, CLASS_UNREPORTED, zero) ? FOUND_BLOCK : FOUND_NOTHING;
 	if (clean)
 		return FOUND_BLOCK;
-	dirty |= has_block(mm, CLASS_UNREPORTED, any) || marks_demand_under_way(mm);
+	dirty |= has_block(mm, CLASS_UNREPORTED, any) || marks_demand_under_way(mm) ||
+		 (any >= 1ull << report_order_min && has_unzeroed_areas(mm));
 	return dirty && MM_ZERO ? FOUND_UNZEROED : FOUND_NOTHING;
 }

@@ -136,6 +136,27 @@ TEST(mm_poison, small_blocks_of_mixed_areas_too)
 	fake_unregister(mm, fake);
 }
 
+/* Memory that was zeroed beside it, as large and meant to stay, doesn't hide what is still dirty. */
+TEST(mm_poison, the_stock_hides_no_dirty_block)
+{
+	for (unsigned order = 8; order <= 10; order++) {
+		const size_t frames = order == 10 ? 1024 : 512;
+		struct mm *mm;
+		struct fake_sink *fake = keeper(&mm, order);
+		const pfn_t base = fixture_base();
+
+		fixture_zero_all(mm);
+		CHECK_EQ(mm_take_range(mm, base + 1024 + frames, FRAMES - 1024 - frames), 0);
+		fixture_dirty(mm, base + 1024 + 300, frames - 300);
+		fixture_knob("zero.high_pct", 25);
+		CHECK(run(mm));
+		CHECK_EQ(fake->frames, frames);
+		CHECK_EQ(mm->zero, 1024);
+		fake_unregister(mm, fake);
+		fixture_end();
+	}
+}
+
 TEST(mm_poison, goal_and_reserve_stay)
 {
 	static const struct {

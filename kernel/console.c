@@ -159,7 +159,7 @@ void console_write(const char *bytes, size_t count)
 		if (how == WRITE_SCREEN ? fits > 0 : count == 0)
 			continue;
 		if (pager.wrapped)
-			write_text("\n");
+			write_text(color ? "\033[0m\n" : "\n");
 		if (how == WRITE_PAGES)
 			ask_for_more();
 		else

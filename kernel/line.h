@@ -64,7 +64,8 @@ struct line {
 	bool draft_too_long;
 	struct {
 		bool on;
-		unsigned back; /* where it was found; 0: not searched yet */
+		unsigned back;	 /* where it was found; 0: not searched yet */
+		unsigned cursor; /* in the line from before */
 		unsigned length;
 		char pattern[LINE_PATTERN_MAX + 1];
 		char label[LINE_PATTERN_MAX + 8];

@@ -62,6 +62,7 @@ void line_search_begin(struct line *line)
 	keep_draft(line);
 	line->search.on = true;
 	line->search.back = 0;
+	line->search.cursor = line->cursor;
 	line->search.length = 0;
 	set_label(line);
 	line_repaint(line);
@@ -113,6 +114,7 @@ static void end(struct line *line, bool taken)
 		line_repaint(line);
 	} else {
 		show(line, line->back);
+		line_move(line, line->search.cursor);
 	}
 }
 

@@ -94,6 +94,11 @@ def test_pages(terminal):
     terminal.expect_exact(PROMPT)
     assert terminal.before.count("\n") <= 1
     assert "0.1.0" in answer(terminal, "version\r")
+    answer(terminal, "knob console.rows 6\r")
+    assert answer(terminal, "map -c 1\r", "--More--").count("\n") == 5
+    terminal.send("q")
+    terminal.expect_exact(PROMPT)
+    answer(terminal, "knob console.rows 24\r")
     # what takes long and what is short doesn't stop
     assert "--More--" not in answer(terminal, "test -v line.\r")
     assert "--More--" not in answer(terminal, "version\r")
@@ -120,6 +125,8 @@ def test_rows_that_are_full(terminal):
         parts += 1
         terminal.send(" ")
     assert parts > 20
+    # nor in the colour of what is cut off; 1 of 4 rows is the picture's
+    assert "\x1b[0m\r\n\x1b[J" in answer(terminal, "watch -n 1 1 map -c 1\r")
     answer(terminal, "knob console.rows 24\r")
     answer(terminal, "knob console.columns 80\r")
 
@@ -161,6 +168,18 @@ def test_no_colours_for_who_does_not_want_them(settings):
     assert " 132 columns" in answer(child, "knob console.columns\r")
     assert " 30 rows" in answer(child, "knob console.rows\r")
     child.close(force=True)
+
+
+def test_the_volume_tells_of_the_terminal_too():
+    """Without fw_cfg; and the command line goes first."""
+    child = spawn(rows=30, columns=132, FWCFG="n", CMDLINE="console.rows=29")
+    assert " 132 columns" in answer(child, "knob console.columns\r")
+    assert " 29 rows" in answer(child, "knob console.rows\r")
+    assert "\x1b[34mR" in answer(child, "map\r")
+    child.close(force=True)
+    with Console(MEM="256M", FWCFG="n") as guest:
+        assert "0.1.0" in guest.command("version\t")
+        assert guest.end() == 0
 
 
 def test_a_pipe_has_no_pages_no_colours_and_tabs_are_blanks():

@@ -172,8 +172,8 @@ TEST(line_history, search_is_left_by_any_key_or_cancelled)
 	check_shown("typed", 5);
 	CHECK_EQ(screen_feed("\022fr\007"), LINE_EDITING);
 	check_shown("typed", 5);
-	CHECK_EQ(screen_feed("\022fr\003"), LINE_EDITING); /* ends the search alone */
-	check_shown("typed", 5);
+	CHECK_EQ(screen_feed("\002\002\022fr\003"), LINE_EDITING); /* ends the search alone; the cursor was there */
+	check_shown("typed", 3);
 	CHECK_EQ(screen_feed("\022fr\177\177"), LINE_EDITING);
 	screen_check_row("^R : ", "typed", 5);
 	CHECK_EQ(screen_feed("\022\033[D"), LINE_EDITING); /* an empty pattern finds the newest */

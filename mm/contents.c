@@ -137,7 +137,7 @@ static void expect(pfn_t pfn, uint64_t frames, uint64_t pattern, const char *wha
 static void check_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
 {
 	(void)ctx;
-	if (state == CLASS_ZERO)
+	if (state == CLASS_ZERO || state == CLASS_REPORTED_ZERO)
 		expect(pfn, frames, 0, "written while free and zero:");
 	else if (state == CLASS_DIRTY)
 		expect(pfn, frames, FILL_PATTERN, "written after it was freed:");

@@ -48,7 +48,7 @@ static inline void contents_zero(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, u
 void contents_fill(pfn_t pfn, uint64_t count);
 
 /* DEBUG: panics when a frame of a block that was just taken doesn't hold what its state promises: zero, or the fill.
- * Frames that were reported are left alone. */
+ * Frames that were reported to a host that doesn't keep zero are left alone. */
 void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, bool as_was);
 
 /* DEBUG: panics unless all of the block reads as zero. */

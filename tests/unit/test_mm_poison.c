@@ -317,6 +317,20 @@ TEST(mm_poison, a_zero_block_that_was_written_is_caught)
 	CHECK_PANIC(for (int i = 0; i < 100; i++) report_step(mm), "not zero");
 }
 
+/* What the host keeps zero isn't the guest's to write to, whoever is given it next. */
+TEST(mm_poison, a_write_to_what_was_reported_is_caught)
+{
+	struct mm *mm;
+
+	if (!DEBUG)
+		return;
+	(void)keeper(&mm, 9);
+	CHECK(run(mm));
+	CHECK_EQ(mm->reported_zero, FRAMES);
+	fixture_fill(fixture_base() + 1234, 1, 1);
+	CHECK_PANIC((void)mm_alloc(mm, 12, MM_ANY), "written while free and zero");
+}
+
 /* What DEBUG builds fill freed frames with is gone by the time they go, and doesn't come back. */
 TEST(mm_poison, the_fill_of_freed_frames_is_never_reported)
 {

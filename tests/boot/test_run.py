@@ -90,6 +90,18 @@ def test_a_kvm_that_gives_up_is_not_waited_for(tmp_path):
     assert outcome.status == 4, outcome
 
 
+def test_the_prompt_below_a_line_of_the_log_is_waited_at(tmp_path):
+    """The guest shows its row anew then, and puts the cursor where it was. Here a script does, in two pieces."""
+    qemu = tmp_path / "qemu-system-x86_64"
+    qemu.write_text("#!/bin/sh\n[ $1 = --version ] && exit\n"
+                    r"printf 'Nought 0.1.0\r\nnought> \r\033[K[  1.000] a line\r\n\rnought> \033[K\r'; sleep 0.1; "
+                    r"printf '\033[008C'; exec sleep 60" "\n", encoding="ascii")
+    qemu.chmod(0o755)
+    outcome = machine.run(MEM="256M", TIMEOUT=20, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert "the input has ended, and the guest waits for more" in outcome.errors, outcome
+    assert outcome.status == 130, outcome
+
+
 def gone(pid):
     """Whether the process has ended; what nobody has waited for yet has ended too."""
     try:

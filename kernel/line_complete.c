@@ -72,7 +72,7 @@ static void list_all(struct matches *matches)
 	line_put_text(line, "\n");
 	line->complete(line->arg, line->text, matches->start, list, matches);
 	if (matches->listed < matches->count)
-		line_put_text(line, "... and more: type on\n");
+		line_put_text(line, "... more: type on\n");
 	line_repaint(line);
 }
 

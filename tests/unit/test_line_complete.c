@@ -116,7 +116,7 @@ TEST(line_complete, long_lists_keep_within_the_screen)
 	CHECK_EQ(screen_feed("w\t\t"), LINE_EDITING);
 	CHECK_EQ(screen.rows, 1 + LINE_LISTED_MAX + 1);
 	CHECK_STR(screen.above[1], "w000abc  w001abc  w002abc  w003abc");
-	CHECK_STR(screen.above[1 + LINE_LISTED_MAX], "... and more: type on");
+	CHECK_STR(screen.above[1 + LINE_LISTED_MAX], "... more: type on");
 	check_shown("w");
 	CHECK_EQ(screen_feed("\177\t\t"), LINE_EDITING);
 	CHECK_STR(screen.above[(1 + LINE_LISTED_MAX + 1 + 1) % SCREEN_ROWS], "w000abc");

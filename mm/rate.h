@@ -3,9 +3,10 @@
  *
  * due_ns is when all that was done is paid for. An engine that is ahead of that by more than a slice rests until then,
  * so pieces of any size come out exact in the long run, and small ones don't cost a wake-up each. Large ones are cut to
- * a slice where they can be, so that the short run is right too. An engine that came late, since the CPU was busy, may
- * make up for RATE_CREDIT_NS, which is also what it may do at once after a long time of nothing. So within a second it
- * is off by 8% at most, or by the one piece that can't be cut.
+ * a slice where they can be, so that the short run is right too. An engine that came late by up to RATE_CREDIT_NS,
+ * since the CPU was busy, makes up for it; after a longer rest it begins anew, and its first piece costs half as much
+ * again: then so many pieces are done in any time as come nearest. Within a second it is off by 6% at most, or by half
+ * of a piece that can't be cut.
  *
  * A limit that has changed forgets what was done under the one before.
  */
@@ -27,14 +28,17 @@ static inline uint64_t rate_slice(uint64_t mbps)
 static inline uint64_t rate_rest(struct rate *r, uint64_t mbps, uint64_t now_ns)
 {
 	if (r->mbps != mbps)
-		*r = (struct rate){.mbps = mbps, .due_ns = now_ns};
+		*r = (struct rate){.mbps = mbps};
 	return mbps != 0 && r->due_ns > now_ns + RATE_SLICE_NS ? r->due_ns : 0;
 }
 
 /* A piece of so many frames was done, under the limit that rate_rest was last asked with. */
 static inline void rate_charge(struct rate *r, uint64_t now_ns, uint64_t frames)
 {
-	if (r->mbps != 0)
-		r->due_ns = larger(r->due_ns + RATE_CREDIT_NS, now_ns) - RATE_CREDIT_NS +
-			    frames * FRAME_SIZE * 1000 / r->mbps;
+	const bool anew = now_ns > r->due_ns + RATE_CREDIT_NS;
+
+	if (r->mbps == 0)
+		return;
+	const uint64_t cost_ns = frames * FRAME_SIZE * 1000 / r->mbps;
+	r->due_ns = (anew ? now_ns + cost_ns / 2 : r->due_ns) + cost_ns;
 }

@@ -53,6 +53,29 @@ TEST(rate_report, every_rate_and_order)
 	}
 }
 
+/* After a quiet time nothing is made up for: blocks of 2 MiB come out right within a second already. */
+TEST(rate_report, the_first_second)
+{
+	static const uint64_t rates[] = {11, 12, 13, 15};
+
+	for (unsigned r = 0; r < ARRAY_LEN(rates); r++) {
+		struct mm *mm = fake_mm(9, 32);
+		struct fake_sink *fake = fake_registered(mm, 9, 16, 2);
+		uint64_t steps, want = rates[r] * 1000000;
+
+		fixture_knob("report.rate_mbps", rates[r]);
+		report_pause(mm);
+		(void)run_for(mm, fake, SECOND, &steps);
+		report_resume(mm);
+		report_now(mm);
+		uint64_t bytes = run_for(mm, fake, SECOND, &steps);
+		CHECK(bytes >= want - want / 10);
+		CHECK(bytes <= want + want / 10);
+		fake_unregister(mm, fake);
+		fixture_end();
+	}
+}
+
 /* A block takes longer than a second: each waits until the one before is paid for. */
 TEST(rate_report, less_than_a_block_a_second)
 {

@@ -22,36 +22,31 @@ static unsigned unit_at(const void *options, size_t i)
 	return bytes[2 * i] | (unsigned)bytes[2 * i + 1] << 8;
 }
 
-enum boot_options_fault cmdline_fault(const void *options, size_t bytes, size_t out_bytes, uint32_t *value)
+enum boot_options_fault cmdline_from_options(const void *options, size_t bytes, char *out, size_t out_bytes,
+					     uint32_t *value)
 {
 	size_t length = 0;
+	out[0] = 0;
 	*value = 0;
-	while (length < bytes / 2 && unit_at(options, length) != 0) {
-		unsigned unit = unit_at(options, length++);
+	for (; length < bytes / 2 && unit_at(options, length) != 0; length++) {
+		unsigned unit = unit_at(options, length);
 		if (unit < ' ' || unit > '~') {
+			out[0] = 0;
 			*value = unit;
 			return BOOT_OPTIONS_CHAR;
 		}
+		if (length < out_bytes)
+			out[length] = (char)unit;
 	}
-	if (length < out_bytes)
-		return BOOT_OPTIONS_SOUND;
-	*value = (uint32_t)length;
-	return BOOT_OPTIONS_LONG;
-}
-
-size_t cmdline_from_options(const void *options, size_t bytes, char *out, size_t out_bytes)
-{
-	uint32_t value;
-	size_t length = 0;
-	out[0] = 0;
-	if (cmdline_fault(options, bytes, out_bytes, &value) != BOOT_OPTIONS_SOUND)
-		return 0;
-	for (; length < bytes / 2 && unit_at(options, length) != 0; length++)
-		out[length] = (char)unit_at(options, length);
+	if (length >= out_bytes) {
+		out[0] = 0;
+		*value = (uint32_t)length;
+		return BOOT_OPTIONS_LONG;
+	}
 	out[length] = 0;
 
 	size_t name = program_name(out);
 	for (size_t i = name; i <= length; i++)
 		out[i - name] = out[i];
-	return length - name;
+	return BOOT_OPTIONS_SOUND;
 }

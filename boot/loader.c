@@ -308,8 +308,8 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	char *cmdline = (char *)(info + 1);
 	UINTN options_bytes = self->LoadOptions ? self->LoadOptionsSize : 0;
 	uint32_t options_value;
-	uint32_t fault = cmdline_fault(self->LoadOptions, options_bytes, BOOT_CMDLINE_MAX + 1, &options_value);
-	cmdline_from_options(self->LoadOptions, options_bytes, cmdline, BOOT_CMDLINE_MAX + 1);
+	uint32_t fault =
+		cmdline_from_options(self->LoadOptions, options_bytes, cmdline, BOOT_CMDLINE_MAX + 1, &options_value);
 	struct boot_file cmdline_file = read_text(root, L"" BOOT_CMDLINE_PATH);
 	struct boot_file script_file = read_text(root, L"" BOOT_SCRIPT_PATH);
 	root->Close(root);

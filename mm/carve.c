@@ -160,6 +160,7 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	unsigned at = pfn % AREA_FRAMES, w = at / 64;
 	uint64_t mask = BIT(at % 64);
 	struct area *area = &mm->areas[a];
+	unsigned was = MM_STATE_ALLOCATED;
 	const bool waits = frame_isolated(mm, a, at);
 	if (waits)
 		page_proc_abort(mm);
@@ -175,6 +176,7 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	if (waits)
 		cache_drain(mm, this_cpu(mm)); /* others ran meanwhile */
 	if (all_free(mm, a, at, 1)) {
+		was = mm_frame_state(mm, pfn);
 		buddy_take_exact(mm, pfn, 1);
 	} else if (waits || area->kind == AREA_CACHED || kept_holds(mm, pfn)) {
 		goto out; /* it wasn't the caller's before, so it isn't now; or another CPU's cache has it */
@@ -185,7 +187,7 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 		buddy_verify(mm, pfn, 0, caller);
 	}
 	if (TRACING)
-		trace_write(mm, TRACE_ALLOC, pfn, 1, trace_state(mm, pfn, 1), MM_STATE_UNMANAGED, caller);
+		trace_write(mm, TRACE_ALLOC, pfn, 1, was, MM_STATE_UNMANAGED, caller);
 	/* From here on it looks like memory that was never ours. */
 	mm->bits[a].word[w].start |= mask;
 	mm->bits[a].isolated[w] |= mask;

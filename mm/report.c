@@ -285,7 +285,7 @@ static bool held_up(const struct mm *mm)
 }
 
 /* The sink has gone, or is to go. */
-static void retire(struct mm *mm)
+static void forget_sink(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
 
@@ -303,7 +303,7 @@ static uint64_t step(struct mm *mm)
 	look(mm);
 	if (e->sink != NULL && e->sink->capacity == 0 && slots_in_flight(e) == 0) {
 		mm_port_log("report: %s has gone off, there is no reporter", e->sink->name);
-		retire(mm);
+		forget_sink(mm);
 	}
 	if (e->sink == NULL)
 		return UINT64_MAX;
@@ -417,7 +417,7 @@ int report_unregister(struct mm *mm, struct report_sink *sink)
 	e->paused = paused;
 	if (e->in_flight_frames != 0)
 		return -1;
-	retire(mm);
+	forget_sink(mm);
 	return 0;
 }
 

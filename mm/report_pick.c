@@ -89,7 +89,8 @@ static bool has_block(struct mm *mm, unsigned cls, uint64_t room)
 }
 
 /* Whether there is a run of whole areas that is large enough and not all zero. The lists don't tell where another one
- * of the gib's, as large, is zero: mostly the stock. */
+ * of the gib's, as large, is zero: mostly the stock. So this is a walk, 16 words for each gib, when they have nothing.
+ */
 static bool has_unzeroed_areas(const struct mm *mm)
 {
 	const unsigned k = report_order_min > MM_ORDER_AREA ? (unsigned)report_order_min - MM_ORDER_AREA : 0;

@@ -1,7 +1,8 @@
 /* What the allocator did last: a ring of events that mm/ writes while tracing is on.
  *
  *   alloc   a caller got a block: from the state its frames were in (cached: from a CPU's cache) to allocated. Bulk
- *           calls write one for each block, mm_take_range one for the range
+ *           calls write one for each block, mm_take_range one for the range, mm_retire one to unmanaged. A call that
+ *           fails and gives everything back shows as splits and merges
  *   free    a caller gave a block back: from allocated to what became of it
  *   split   frames were taken out of a larger free run, for a caller, a CPU's cache or a batch; or mm_split cut a block
  *   merge   frames that came back completed a larger free run

@@ -32,7 +32,6 @@ KNOB(zero_batch, .name = "zero.batch_frames", .unit = "frames", .min = 1, .max =
      .help = "frames that are taken away at a time to be zeroed", .value = &batch_frames);
 KNOB(zero_delay, .name = "zero.delay_ms", .unit = "ms", .max = 60000,
      .help = "from the moment the stock wants filling to the first batch", .value = &delay_ms);
-
 KNOB(zero_rate, .name = "zero.rate_mbps", .unit = "MB/s", .max = RATE_MBPS_MAX,
      .help = "as much as the idle loop zeroes at most, on zero now too; 0: no limit", .value = &rate_mbps);
 

@@ -8,6 +8,11 @@
 
 #include "lib/types.h"
 
+/* The eight stores of a line: %1 to %0. */
+#define ZERO_LINE(op)                                                                                            \
+	op " %1, (%0)\n\t" op " %1, 8(%0)\n\t" op " %1, 16(%0)\n\t" op " %1, 24(%0)\n\t" op " %1, 32(%0)\n\t" op \
+	   " %1, 40(%0)\n\t" op " %1, 48(%0)\n\t" op " %1, 56(%0)"
+
 /* Non-temporal, 8 bytes. A line at a time, so that each write-combining buffer fills up and leaves as one. */
 static inline void zero_movnti(void *p, size_t bytes)
 {
@@ -15,17 +20,7 @@ static inline void zero_movnti(void *p, size_t bytes)
 	const char *end = at + bytes;
 
 	for (; at != end; at += 64)
-		__asm__ volatile("movnti %1, (%0)\n\t"
-				 "movnti %1, 8(%0)\n\t"
-				 "movnti %1, 16(%0)\n\t"
-				 "movnti %1, 24(%0)\n\t"
-				 "movnti %1, 32(%0)\n\t"
-				 "movnti %1, 40(%0)\n\t"
-				 "movnti %1, 48(%0)\n\t"
-				 "movnti %1, 56(%0)"
-				 :
-				 : "r"(at), "r"(0ull)
-				 : "memory");
+		__asm__ volatile(ZERO_LINE("movnti")::"r"(at), "r"(0ull) : "memory");
 }
 
 /* Non-temporal, 16 bytes (movntdq.S): for benchmarks. In a kernel the vector unit must be on, and the caller must not
@@ -68,17 +63,7 @@ static inline void zero_mov_line(void *p, size_t bytes)
 	const char *end = at + bytes;
 
 	for (; at != end; at += 64)
-		__asm__ volatile("movq %1, (%0)\n\t"
-				 "movq %1, 8(%0)\n\t"
-				 "movq %1, 16(%0)\n\t"
-				 "movq %1, 24(%0)\n\t"
-				 "movq %1, 32(%0)\n\t"
-				 "movq %1, 40(%0)\n\t"
-				 "movq %1, 48(%0)\n\t"
-				 "movq %1, 56(%0)"
-				 :
-				 : "r"(at), "r"(0ull)
-				 : "memory");
+		__asm__ volatile(ZERO_LINE("movq")::"r"(at), "r"(0ull) : "memory");
 }
 
 /* Which of them the kernel's port uses, by the names that `bench zero` has for them: for idle zeroing and for

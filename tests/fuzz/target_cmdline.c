@@ -87,16 +87,20 @@ static void run_text(const char *text)
 static void run_options(const uint8_t *data, size_t bytes)
 {
 	char out[64];
+	enum boot_options_fault fault;
 	size_t length, units = 0;
+	uint32_t value;
 	bool ascii = true;
 
 	memset(out, 'x', sizeof out);
-	length = cmdline_from_options(data, bytes, out, sizeof out);
-	FUZZ_CHECK(length < sizeof out && strlen(out) == length && fuzz_printable(out));
+	fault = cmdline_from_options(data, bytes, out, sizeof out, &value);
+	length = strnlen(out, sizeof out);
+	FUZZ_CHECK(length < sizeof out && fuzz_printable(out));
 	for (; 2 * units + 1 < bytes && (data[2 * units] || data[2 * units + 1]); units++)
 		ascii &= data[2 * units + 1] == 0 && data[2 * units] >= ' ' && data[2 * units] <= '~';
-	if (!ascii || units >= sizeof out)
-		FUZZ_CHECK(length == 0);
+	FUZZ_CHECK((fault == BOOT_OPTIONS_SOUND) == (ascii && units < sizeof out));
+	if (fault != BOOT_OPTIONS_SOUND)
+		FUZZ_CHECK(length == 0 && value != 0);
 	else
 		for (size_t i = 0; i < length; i++)
 			FUZZ_CHECK(out[i] == (char)data[2 * (units - length + i)]);

@@ -180,7 +180,11 @@ TEST(trace, a_block_that_is_cut_and_frames_that_are_taken)
 	CHECK_EQ(e.run, 10);
 	CHECK_EQ(mm_retire(mm, other), 0);
 	CHECK_EQ(trace_events(TRACE_ALLOC, 1, &e), 2);
+	CHECK_EQ(e.from, MM_STATE_DIRTY);
 	CHECK_EQ(e.to, MM_STATE_UNMANAGED);
+	CHECK_EQ(mm_retire(mm, other + 3), 0);
+	CHECK_EQ(trace_events(TRACE_ALLOC, 2, &e), 3);
+	CHECK_EQ(e.from, MM_STATE_ALLOCATED);
 }
 
 TEST(trace, mixed_frames_are_called_so)

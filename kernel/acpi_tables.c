@@ -136,7 +136,7 @@ static void parse_madt(const struct parser *p, const uint8_t *table, uint32_t by
 			p->say("ACPI: APIC: entry at %u doesn't fit, the rest is ignored", (unsigned)at);
 			break;
 		}
-		if (entry[0] < sizeof least && entry[1] < least[entry[0]]) {
+		if (entry[0] < sizeof(least) && entry[1] < least[entry[0]]) {
 			p->say("ACPI: APIC: entry at %u, type %u, is too short", (unsigned)at, entry[0]);
 		} else {
 			switch (entry[0]) {
@@ -275,7 +275,7 @@ unsigned acpi_parse(paddr_t paddr, acpi_map_fn *map, acpi_say_fn *say, struct ac
 {
 	struct parser p = {.map = map, .say = say, .out = out};
 
-	memset(out, 0, sizeof *out);
+	memset(out, 0, sizeof(*out));
 	out->cpus = 1;
 	out->lapic = 0xfee00000;
 

@@ -113,7 +113,7 @@ static void crash_canary(void)
 	volatile uint8_t room[16];
 	volatile uint8_t *p = room;
 
-	for (size_t i = 0; i < 4 * sizeof room; i++)
+	for (size_t i = 0; i < 4 * sizeof(room); i++)
 		p[i] = 0x55;
 }
 

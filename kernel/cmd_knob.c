@@ -58,7 +58,7 @@ static bool is_here(const char *setting)
 	char name[80];
 
 	sniprintf(name, sizeof(name), "%.*s", (int)strcspn(setting, "="), setting);
-	return TABLE_FIND(knob, name) != NULL;
+	return TABLE_FIND(knob, name);
 }
 
 /* Settings of a preset are checked all before the first is made: a preset takes effect as a whole or not at all. */

@@ -23,7 +23,7 @@ static uint64_t cycles(void)
 
 static int trace_on(void)
 {
-	if (ring == NULL) {
+	if (!ring) {
 		pfn_t pfn = mm_alloc(&mm_system, RING_ORDER, MM_ANY);
 		if (pfn == MM_PFN_NONE) {
 			iprintf("trace: there is no block of order %u for the ring\n", RING_ORDER);
@@ -48,7 +48,7 @@ static const char *caller_text(const void *caller, char *text, size_t size)
 	size_t offset;
 	const char *name = symbol_find((uintptr_t)caller, &offset);
 
-	if (name == NULL)
+	if (!name)
 		sniprintf(text, size, "%p", caller);
 	else
 		sniprintf(text, size, "%s+0x%lx", name, (unsigned long)offset);
@@ -72,7 +72,7 @@ static void print_json(const struct trace_entry *e)
 		json_u64(&json, "run", e->run);
 	json_text(&json, "from", trace_state_name(e->from));
 	json_text(&json, "to", trace_state_name(e->to));
-	if (e->caller != NULL)
+	if (e->caller)
 		json_text(&json, "caller", caller_text(e->caller, caller, sizeof(caller)));
 	json_end(&json);
 }
@@ -92,7 +92,7 @@ static void print_row(const struct trace_entry *e)
 	sniprintf(states, sizeof(states), "%s%s%s", trace_state_name(e->from), e->from != e->to ? " > " : "",
 		  e->from != e->to ? trace_state_name(e->to) : "");
 	iprintf("%14lu %-6s 0x%-8lx %-11s ", e->cycles, trace_event_name(e->event), e->pfn, block);
-	if (caller != NULL)
+	if (caller)
 		iprintf("%-20s %.14s\n", states, caller);
 	else
 		iprintf("%s\n", states);
@@ -105,7 +105,7 @@ static int show(unsigned kinds, bool as_json)
 	uint64_t shown = 0, lost = trace_overwritten();
 	struct trace_entry entry;
 
-	if (ring == NULL) {
+	if (!ring) {
 		iprintf("trace: nothing was traced yet, `trace on` begins\n");
 		return CMD_FAILED;
 	}

@@ -26,7 +26,7 @@ static uint32_t read_be32(void)
 {
 	uint8_t b[4];
 
-	read_bytes(b, sizeof b);
+	read_bytes(b, sizeof(b));
 	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
 }
 
@@ -35,7 +35,7 @@ static bool present(void)
 	char signature[4];
 
 	outw(PORT_SELECT, ITEM_SIGNATURE);
-	read_bytes(signature, sizeof signature);
+	read_bytes(signature, sizeof(signature));
 	return memcmp(signature, "QEMU", 4) == 0;
 }
 
@@ -51,7 +51,7 @@ static int64_t select_file(const char *name)
 		uint32_t size = read_be32();
 		uint32_t selector = read_be32() >> 16; /* and 16 reserved bits */
 
-		read_bytes(entry_name, sizeof entry_name);
+		read_bytes(entry_name, sizeof(entry_name));
 		entry_name[NAME_BYTES - 1] = '\0';
 		if (strcmp(entry_name, name) == 0) {
 			outw(PORT_SELECT, (uint16_t)selector);

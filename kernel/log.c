@@ -29,7 +29,7 @@ void log_printf(const char *fmt, ...)
 	uint64_t ms = clock_ns() / 1000000;
 	va_list args;
 
-	size_t at = (size_t)sniprintf(line, sizeof line, "[%3lu.%03lu] ", ms / 1000, ms % 1000);
+	size_t at = (size_t)sniprintf(line, sizeof(line), "[%3lu.%03lu] ", ms / 1000, ms % 1000);
 	va_start(args, fmt);
 	int count = vsniprintf(line + at, LINE_MAX - at, fmt, args);
 	va_end(args);

@@ -44,7 +44,7 @@ static void say_version(void)
 {
 	static const char text[] = "Nought " NOUGHT_VERSION "\n";
 
-	tty_write(text, sizeof text - 1);
+	tty_write(text, sizeof(text) - 1);
 }
 
 static void start_clock(uint64_t entry_tsc)
@@ -98,8 +98,8 @@ _Noreturn void kernel_main(const struct boot_info *info)
 	say_version();
 	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION)
 		panic("boot: the loader's information is not of version %u", BOOT_INFO_VERSION);
-	boot_text_cmdline(info, cmdline, sizeof cmdline);
-	boot_text_terminal(terminal, sizeof terminal);
+	boot_text_cmdline(info, cmdline, sizeof(cmdline));
+	boot_text_terminal(terminal, sizeof(terminal));
 	boot_text_keep(info);
 	uint64_t entry_tsc = info->entry_tsc;
 	paddr_t rsdp = info->rsdp;

@@ -38,7 +38,7 @@ static char stdout_buffer[512];
 
 void newlib_init(void)
 {
-	setvbuf(stdout, stdout_buffer, _IOLBF, sizeof stdout_buffer);
+	setvbuf(stdout, stdout_buffer, _IOLBF, sizeof(stdout_buffer));
 	setvbuf(stdin, NULL, _IONBF, 0);
 }
 

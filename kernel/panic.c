@@ -25,7 +25,7 @@ static void say(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	int count = vsniprintf(line, sizeof line - 1, fmt, args);
+	int count = vsniprintf(line, sizeof(line) - 1, fmt, args);
 	va_end(args);
 	if (count < 0)
 		return;
@@ -68,7 +68,7 @@ _Noreturn void panic(const char *fmt, ...)
 	struct trap_frame here;
 
 	/* The registers as this function finds them: those that calls keep are the caller's. */
-	memset(&here, 0, sizeof here);
+	memset(&here, 0, sizeof(here));
 	__asm__ volatile("movq %%rax, %0\n\tmovq %%rbx, %1\n\tmovq %%rcx, %2\n\tmovq %%rdx, %3\n\t"
 			 "movq %%rsi, %4\n\tmovq %%rdi, %5\n\tmovq %%rbp, %6\n\tmovq %%rsp, %7"
 			 : "=m"(here.rax), "=m"(here.rbx), "=m"(here.rcx), "=m"(here.rdx), "=m"(here.rsi),
@@ -82,7 +82,7 @@ _Noreturn void panic(const char *fmt, ...)
 	here.rip = (uint64_t)(uintptr_t)__builtin_return_address(0);
 
 	va_start(args, fmt);
-	vsniprintf(text, sizeof text, fmt, args);
+	vsniprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (panic_hook)
 		panic_hook(text);

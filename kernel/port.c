@@ -32,7 +32,7 @@ _Noreturn void mm_port_panic(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsniprintf(text, sizeof text, fmt, args);
+	vsniprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	panic("%s", text);
 }
@@ -43,7 +43,7 @@ void mm_port_log(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsniprintf(text, sizeof text, fmt, args);
+	vsniprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	log_printf("%s", text);
 }

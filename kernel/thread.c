@@ -69,7 +69,7 @@ static void push_ready(struct run_queue *q, struct thread *t)
 /* A blocked thread becomes ready. Interrupts off. */
 static void make_ready(struct run_queue *q, struct thread *t)
 {
-	bool first = q->first == NULL;
+	bool first = !q->first;
 
 	push_ready(q, t);
 	if (first)
@@ -249,7 +249,7 @@ void thread_wake(struct thread *t)
 
 bool thread_wake_due(void)
 {
-	return __atomic_load_n(&my_queue()->first, __ATOMIC_RELAXED) != NULL;
+	return __atomic_load_n(&my_queue()->first, __ATOMIC_RELAXED);
 }
 
 bool thread_may_block(void)

@@ -429,11 +429,11 @@ static bool alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t coun
 		}
 		pressure_check(mm);
 		mm_unlock(mm);
-		stopped = stop != NULL && stop(arg);
+		stopped = stop && stop(arg);
 	}
 	uint64_t zeroed = 0;
 	if (got == count && !stopped) {
-		bool all = stop == NULL || (want & ~MM_BELOW_4G) == MM_ANY;
+		bool all = !stop || (want & ~MM_BELOW_4G) == MM_ANY;
 		if (all) {
 			for (size_t i = 0; i < count; i++)
 				deliver(mm, cpu, pfns[i], order, want, true);

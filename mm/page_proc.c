@@ -46,7 +46,7 @@ bool page_proc_holds_fit(struct mm *mm, unsigned order, bool low_only)
 	if (likely(mm->isolated == 0))
 		return false;
 	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
-		if (proc->abort != NULL && proc->holds(mm, order, low_only))
+		if (proc->abort && proc->holds(mm, order, low_only))
 			return true;
 	return false;
 }
@@ -58,7 +58,7 @@ bool page_proc_abort(struct mm *mm)
 	if (mm->isolated == 0)
 		return false;
 	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
-		if (proc->abort != NULL)
+		if (proc->abort)
 			any |= proc->abort(mm);
 	return any;
 }
@@ -68,7 +68,7 @@ bool page_proc_wait(struct mm *mm)
 	bool any = false;
 
 	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
-		if (proc->wait != NULL)
+		if (proc->wait)
 			any |= proc->wait(mm);
 	return any;
 }

@@ -34,7 +34,7 @@ void (*report_wake_hook)(struct mm *mm);
 
 void report_changed(void)
 {
-	if (report_wake_hook != NULL)
+	if (report_wake_hook)
 		report_wake_hook(&mm_system);
 }
 
@@ -134,7 +134,7 @@ static void look(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
 
-	if (e->sink == NULL)
+	if (!e->sink)
 		return;
 	e->sink->poll(e->sink);
 	if (slots_in_flight(e) == 0) {
@@ -301,11 +301,11 @@ static uint64_t step(struct mm *mm)
 	uint64_t now = mm_port_now_ns();
 
 	look(mm);
-	if (e->sink != NULL && e->sink->capacity == 0 && slots_in_flight(e) == 0) {
+	if (e->sink && e->sink->capacity == 0 && slots_in_flight(e) == 0) {
 		mm_port_log("report: %s has gone off, there is no reporter", e->sink->name);
 		forget_sink(mm);
 	}
-	if (e->sink == NULL)
+	if (!e->sink)
 		return UINT64_MAX;
 	if (slots_in_flight(e) != 0 && (e->stuck || held_up(mm) || left(mm) == FOUND_NOTHING))
 		return now + POLL_NS;
@@ -364,7 +364,7 @@ static bool report_wait(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
 
-	if (e->sink == NULL || e->in_flight_frames == 0)
+	if (!e->sink || e->in_flight_frames == 0)
 		return false;
 	if (enter(e)) {
 		look(mm);
@@ -378,7 +378,7 @@ bool report_is_done(struct mm *mm)
 {
 	const struct report_engine *e = &mm->report_engine;
 
-	if (e->sink == NULL)
+	if (!e->sink)
 		return true;
 	mm_drain(mm); /* as the next step would: it may complete a block */
 	return e->in_flight_frames == 0 && left(mm) == FOUND_NOTHING;
@@ -389,7 +389,7 @@ int report_register(struct mm *mm, struct report_sink *sink)
 	struct report_engine *e = &mm->report_engine;
 
 	ASSERT(sink->capacity != 0 && sink->in_flight_max != 0);
-	if (e->sink != NULL) {
+	if (e->sink) {
 		mm_port_log("report: %s refused, %s is the reporter", sink->name, e->sink->name);
 		return -1;
 	}
@@ -399,7 +399,7 @@ int report_register(struct mm *mm, struct report_sink *sink)
 		poison = 0; /* the knob says what is in force */
 	e->failed = false;
 	e->state = REPORT_IDLE;
-	if (report_wake_hook != NULL)
+	if (report_wake_hook)
 		report_wake_hook(mm);
 	return 0;
 }
@@ -428,11 +428,11 @@ void report_now(struct mm *mm)
 	/* What caches and a batch that is being zeroed hold may complete a block. */
 	cache_drain(mm, this_cpu(mm));
 	page_proc_abort(mm);
-	if (mm->report_engine.sink != NULL)
+	if (mm->report_engine.sink)
 		mm->report_engine.now_frames = mm->free - mm->reported;
 	mm_unlock(mm);
 	mm->report_engine.failed = false;
-	if (report_wake_hook != NULL)
+	if (report_wake_hook)
 		report_wake_hook(mm);
 }
 
@@ -445,7 +445,7 @@ void report_resume(struct mm *mm)
 {
 	mm->report_engine.paused = false;
 	mm->report_engine.failed = false;
-	if (report_wake_hook != NULL)
+	if (report_wake_hook)
 		report_wake_hook(mm);
 }
 
@@ -462,7 +462,7 @@ void report_status(struct mm *mm, struct report_status *out)
 	bool short_of_memory = mm->pressure;
 	mm_unlock(mm);
 	*out = (struct report_status){
-		.sink = e->sink != NULL ? e->sink->name : NULL,
+		.sink = e->sink ? e->sink->name : NULL,
 		.state = (enum report_state)e->state,
 		.rate_mbps = rate_mbps,
 		.paused = e->paused,

@@ -64,7 +64,7 @@ bool report_keeps_zero(const struct mm *mm)
 {
 	const struct report_sink *sink = mm->report_engine.sink;
 
-	return sink != NULL && sink->keeps_zero;
+	return sink && sink->keeps_zero;
 }
 
 bool report_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block)

@@ -41,7 +41,7 @@ void trace_start(struct mm *mm, struct trace_entry *ring, size_t count, uint64_t
 
 void trace_stop(struct mm *mm)
 {
-	if (mm == NULL || trace.mm != mm)
+	if (!mm || trace.mm != mm)
 		return;
 	switch_on(false);
 	mm->quick_orders = mm->shuffled ? 0 : WORD_ORDERS;

@@ -57,15 +57,15 @@ static void gdt_load(struct cpu_tables *t)
 	t->tss.ist[STACK_DOUBLE_FAULT] = stack_ist_top(STACK_DOUBLE_FAULT);
 	t->tss.ist[STACK_NMI] = stack_ist_top(STACK_NMI);
 	t->tss.ist[STACK_MACHINE_CHECK] = stack_ist_top(STACK_MACHINE_CHECK);
-	t->tss.io_map = sizeof t->tss; /* no ports for anybody else */
+	t->tss.io_map = sizeof(t->tss); /* no ports for anybody else */
 
 	t->gdt[0] = 0;
 	t->gdt[1] = 0x00209b0000000000; /* code: 64 bit, present, accessed */
 	t->gdt[2] = 0x0000930000000000; /* data: present, writable, accessed */
-	t->gdt[3] = (sizeof t->tss - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
+	t->gdt[3] = (sizeof(t->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (tss >> 24 & 0xff) << 56;
 	t->gdt[4] = tss >> 32;
 
-	struct table_pointer p = {sizeof t->gdt - 1, (uint64_t)(uintptr_t)t->gdt};
+	struct table_pointer p = {sizeof(t->gdt) - 1, (uint64_t)(uintptr_t)t->gdt};
 	__asm__ volatile("lgdt %0\n\t"
 			 "pushq %1\n\t"
 			 "leaq 1f(%%rip), %%rax\n\t"
@@ -103,7 +103,7 @@ static void idt_load(void)
 			.offset2 = (uint32_t)(entry >> 32),
 		};
 	}
-	struct table_pointer p = {sizeof idt - 1, (uint64_t)(uintptr_t)idt};
+	struct table_pointer p = {sizeof(idt) - 1, (uint64_t)(uintptr_t)idt};
 	__asm__ volatile("lidt %0" ::"m"(p) : "memory");
 }
 
@@ -121,5 +121,5 @@ void trap_dispatch(const struct trap_frame *frame)
 	if (frame->vector >= VECTOR_PIC)
 		irq_dispatch((unsigned)frame->vector);
 	else
-		kernel_trap(frame, trap_describe(frame, read_cr2(), cause, sizeof cause));
+		kernel_trap(frame, trap_describe(frame, read_cr2(), cause, sizeof(cause)));
 }

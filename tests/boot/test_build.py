@@ -68,8 +68,17 @@ def test_files_that_need_a_feature_are_left_out_with_it():
 
 def test_a_long_line_is_found(tmp_path):
     (tmp_path / "long").write_text("\t" + "x" * 112 + "\n\t" + "x" * 113 + "\n", encoding="ascii")
-    status, errors = script("check-columns", str(tmp_path / "long"))
+    status, errors = script("check-style", str(tmp_path / "long"))
     assert (status, ":2: 121 columns" in errors, ":1:" in errors) == (1, True, False)
+
+
+@pytest.mark.parametrize("line, refused", [
+    ("x = sizeof y;", True), ("x = sizeof(y);", False), ("if (p == NULL)", True), ("if (NULL != p)", True),
+    ("if (!p) /* p == NULL */", False), ('log("p == NULL, sizeof p");', False), (" * until p != NULL", False),
+])
+def test_the_other_dialect_is_found(line, refused, tmp_path):
+    (tmp_path / "a.c").write_text(line + "\n", encoding="ascii")
+    assert script("check-style", str(tmp_path / "a.c"))[0] == refused
 
 
 @pytest.mark.parametrize("layer, include, allowed", [

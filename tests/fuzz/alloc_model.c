@@ -95,7 +95,7 @@ static void sort_frames(void)
 {
 	unsigned kept = 0;
 
-	qsort(model.frames, model.count, sizeof model.frames[0], by_pfn);
+	qsort(model.frames, model.count, sizeof(model.frames[0]), by_pfn);
 	for (unsigned i = 0; i < model.count; i++)
 		if (model.frames[i].pfn != 0 && (kept == 0 || model.frames[i].pfn != model.frames[kept - 1].pfn))
 			model.frames[kept++] = model.frames[i];
@@ -120,11 +120,11 @@ bool model_begin(struct fuzz_input *in)
 	sort_frames();
 	size_t meta_bytes = mm_meta_bytes(ranges, count);
 	FUZZ_CHECK((meta_bytes == 0) == (model.count == 0));
-	if (meta_bytes == 0 || meta_bytes > sizeof metadata)
+	if (meta_bytes == 0 || meta_bytes > sizeof(metadata))
 		return false;
-	memset(metadata, 0xa5, smaller(meta_bytes + 64, sizeof metadata)); /* any contents will do */
+	memset(metadata, 0xa5, smaller(meta_bytes + 64, sizeof(metadata))); /* any contents will do */
 	FUZZ_CHECK(mm_init(&allocator, ranges, count, metadata, meta_bytes) == 0);
-	FUZZ_CHECK(meta_bytes + 64 > sizeof metadata || metadata[meta_bytes] == 0xa5);
+	FUZZ_CHECK(meta_bytes + 64 > sizeof(metadata) || metadata[meta_bytes] == 0xa5);
 	for (unsigned i = 0; i < model.count; i++) {
 		model.frames[i].state = mm_frame_state(&allocator, model.frames[i].pfn);
 		FUZZ_CHECK(model.frames[i].state == MM_STATE_DIRTY || model.frames[i].state == MM_STATE_REPORTED);
@@ -227,7 +227,7 @@ void model_hold(pfn_t pfn, unsigned order, unsigned want)
 	for (pfn_t f = pfn; f < pfn + (1ull << order); f++) {
 		struct model_frame *row = row_of(f);
 
-		FUZZ_CHECK(row != NULL);
+		FUZZ_CHECK(row);
 		FUZZ_CHECK(row->state != MM_STATE_ALLOCATED && row->state != MM_STATE_UNMANAGED);
 		FUZZ_CHECK(!in_flight_has(f));
 		if ((want & ~MM_BELOW_4G) != MM_ANY)
@@ -261,7 +261,7 @@ bool model_reads_zero(pfn_t pfn)
 
 void model_junk(pfn_t pfn)
 {
-	FUZZ_CHECK(row_of(pfn) != NULL);
+	FUZZ_CHECK(row_of(pfn));
 	frame_write(pfn, JUNK);
 }
 

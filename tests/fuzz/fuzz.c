@@ -29,7 +29,7 @@ void fuzz_fail(const char *file, int line, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	fail(file, line, text);
 }
@@ -40,7 +40,7 @@ void test_port_fail(const char *file, int line, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	fail(file, line, text);
 }

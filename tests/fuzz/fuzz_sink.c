@@ -18,7 +18,7 @@ static void answer(struct fuzz_sink *s, unsigned at, bool ok)
 	struct fuzz_request request = s->pending[at];
 
 	s->pending_count--;
-	memmove(&s->pending[at], &s->pending[at + 1], (s->pending_count - at) * sizeof s->pending[0]);
+	memmove(&s->pending[at], &s->pending[at + 1], (s->pending_count - at) * sizeof(s->pending[0]));
 	s->last_tag = request.tag;
 	if (ok)
 		drop(s, &request);
@@ -52,7 +52,7 @@ static int submit(struct report_sink *sink, const struct report_range *ranges, u
 	struct fuzz_request *request = &s->pending[s->pending_count++];
 	request->tag = tag;
 	request->count = count;
-	memcpy(request->ranges, ranges, count * sizeof *ranges);
+	memcpy(request->ranges, ranges, count * sizeof(*ranges));
 	if (s->answer == FUZZ_SINK_AT_ONCE)
 		answer(s, s->pending_count - 1, true);
 	return 0;

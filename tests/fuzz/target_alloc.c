@@ -164,7 +164,7 @@ static void op_retire(void)
 
 	if (model.retired == RETIRED_MAX)
 		return;
-	memset(blocks_of_one, 0, sizeof blocks_of_one);
+	memset(blocks_of_one, 0, sizeof(blocks_of_one));
 	for (unsigned at = 0; at < model.held_count; at++) {
 		if (model.held[at].order != 0 || model.held[at].pfn != pfn)
 			continue;

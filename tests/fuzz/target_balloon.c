@@ -85,7 +85,7 @@ static void write_hook(paddr_t paddr, unsigned size, uint32_t value)
 
 	(void)value;
 	writes++;
-	memcpy(&bar, f->config + 0x20, sizeof bar);
+	memcpy(&bar, f->config + 0x20, sizeof(bar));
 	bar &= ~0xfull;
 	bool in_bar = paddr >= bar && paddr - bar + size <= f->bar_bytes[4];
 	bool in_config = paddr >= DEVICE_ECAM_BASE && paddr - DEVICE_ECAM_BASE + size <= DEVICE_BUSES * MIB;
@@ -155,7 +155,7 @@ static bool reset(struct report_sink *sink)
 
 	resets_false += !done;
 	if (done)
-		memset(with_device, 0, sizeof with_device);
+		memset(with_device, 0, sizeof(with_device));
 	return done;
 }
 
@@ -257,8 +257,8 @@ static void plug(struct fuzz_input *in)
 	static const unsigned sizes[] = {0, 1, 2, 4, 8, 32, 128, 256};
 	unsigned head = fuzz_u8(in), features = fuzz_u8(in);
 
-	FUZZ_CHECK(mm_meta_bytes(&range, 1) <= sizeof metadata);
-	FUZZ_CHECK(mm_init(&mm, &range, 1, metadata, sizeof metadata) == 0);
+	FUZZ_CHECK(mm_meta_bytes(&range, 1) <= sizeof(metadata));
+	FUZZ_CHECK(mm_init(&mm, &range, 1, metadata, sizeof(metadata)) == 0);
 	device = (struct virtio_device){
 		.device_id = head & 1 ? 0x1045 : 0,
 		.numbering = (enum device_numbering)((head >> 1) % 3),
@@ -387,7 +387,7 @@ static void check_off(void)
 		host_time_advance(100000000);
 	}
 	FUZZ_CHECK(writes == before);
-	FUZZ_CHECK(mm.report_engine.sink == NULL);
+	FUZZ_CHECK(!mm.report_engine.sink);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
@@ -404,7 +404,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	host_cpu = 0;
 	host_time_set(1000000000);
 	host_log_clear();
-	memset(with_device, 0, sizeof with_device);
+	memset(with_device, 0, sizeof(with_device));
 	held_count = writes = resets_live = resets_false = 0;
 	matched = was_stuck = lied = false;
 	plug(&in);

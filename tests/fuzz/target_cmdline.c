@@ -64,12 +64,13 @@ static void run_text(const char *text)
 
 	check_words(text);
 	/* Word by word as presets and the console do, then whole as at boot. */
-	while ((word = parse_word(&rest)) != NULL) {
+	while ((word = parse_word(&rest))) {
 		char *before = strdup(word);
 
 		for (unsigned mode = 0; mode < 3; mode++) {
 			err[0] = '\0';
-			if (knob_assign(word, mode == 1 ? KNOB_RUNNING : KNOB_AT_BOOT, mode == 0, err, sizeof err) != 0)
+			if (knob_assign(word, mode == 1 ? KNOB_RUNNING : KNOB_AT_BOOT, mode == 0, err, sizeof(err)) !=
+			    0)
 				FUZZ_CHECK(err[0] != '\0' && fuzz_printable(err));
 			FUZZ_CHECK(strcmp(word, before) == 0);
 		}
@@ -92,19 +93,19 @@ static void run_options(const uint8_t *data, size_t bytes)
 	uint32_t value;
 	bool ascii = true;
 
-	memset(out, 'x', sizeof out);
-	fault = cmdline_from_options(data, bytes, out, sizeof out, &value);
-	length = strnlen(out, sizeof out);
-	FUZZ_CHECK(length < sizeof out && fuzz_printable(out));
+	memset(out, 'x', sizeof(out));
+	fault = cmdline_from_options(data, bytes, out, sizeof(out), &value);
+	length = strnlen(out, sizeof(out));
+	FUZZ_CHECK(length < sizeof(out) && fuzz_printable(out));
 	for (; 2 * units + 1 < bytes && (data[2 * units] || data[2 * units + 1]); units++)
 		ascii &= data[2 * units + 1] == 0 && data[2 * units] >= ' ' && data[2 * units] <= '~';
-	FUZZ_CHECK((fault == BOOT_OPTIONS_SOUND) == (ascii && units < sizeof out));
+	FUZZ_CHECK((fault == BOOT_OPTIONS_SOUND) == (ascii && units < sizeof(out)));
 	if (fault != BOOT_OPTIONS_SOUND)
 		FUZZ_CHECK(length == 0 && value != 0);
 	else
 		for (size_t i = 0; i < length; i++)
 			FUZZ_CHECK(out[i] == (char)data[2 * (units - length + i)]);
-	if (ascii && units < sizeof out && length != units) {
+	if (ascii && units < sizeof(out) && length != units) {
 		/* The only thing left out is a first word that ends in .efi, and blanks. */
 		size_t name = 0;
 		while (name < units - length && data[2 * name] != ' ')
@@ -154,11 +155,11 @@ static void run_number(struct fuzz_input *in, bool size)
 		max = ~max;
 	text = text_of(in->at, fuzz_left(in));
 	bool good = read_number(text, size, &want) == 0 && want >= min && want <= max;
-	int result = parse_u64(text, size ? PARSE_SIZE : PARSE_NUMBER, min, max, &out, err, sizeof err);
+	int result = parse_u64(text, size ? PARSE_SIZE : PARSE_NUMBER, min, max, &out, err, sizeof(err));
 	FUZZ_CHECK(good == (result == 0));
 	FUZZ_CHECK(out == (good ? want : 12345));
 	if (!good)
-		FUZZ_CHECK(strstr(err, " allowed") != NULL && fuzz_printable(err));
+		FUZZ_CHECK(strstr(err, " allowed") && fuzz_printable(err));
 	free(text);
 }
 

@@ -72,7 +72,7 @@ static void sequence_end(void)
 static void screen_byte(char c)
 {
 	if (screen.sequence_length) {
-		FUZZ_CHECK(screen.sequence_length < sizeof screen.sequence - 1);
+		FUZZ_CHECK(screen.sequence_length < sizeof(screen.sequence) - 1);
 		screen.sequence[screen.sequence_length++] = c;
 		screen.sequence[screen.sequence_length] = '\0';
 		if (screen.sequence_length > 2 && c >= 0x40) {
@@ -103,7 +103,7 @@ static void screen_write(void *arg, const char *bytes, size_t count)
 static void begin(struct line *line, unsigned columns)
 {
 	screen = (struct screen){.columns = columns};
-	memset(line, 0, sizeof *line);
+	memset(line, 0, sizeof(*line));
 	line->prompt = PROMPT;
 	line->columns = columns;
 	line->write = screen_write;
@@ -156,7 +156,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	static struct line line;
 
 	begin(&line, columns);
-	history = (struct history){.bytes = history_bytes, .size = sizeof history_bytes};
+	history = (struct history){.bytes = history_bytes, .size = sizeof(history_bytes)};
 	line.history = how & 0x20 ? &history : NULL;
 	line.complete = how & 0x40 ? complete : NULL;
 	for (unsigned i = 1; fuzz_left(&in); i++) {

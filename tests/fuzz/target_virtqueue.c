@@ -33,7 +33,7 @@ static uint16_t load16(size_t at)
 {
 	uint16_t v;
 
-	memcpy(&v, memory + at, sizeof v);
+	memcpy(&v, memory + at, sizeof(v));
 	return v;
 }
 

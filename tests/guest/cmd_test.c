@@ -13,7 +13,7 @@ static bool matches(const struct test_row *row, const char *pattern)
 {
 	char name[160];
 	sniprintf(name, sizeof(name), "%s.%s", row->suite, row->name);
-	return strstr(name, pattern) != NULL;
+	return strstr(name, pattern);
 }
 
 static int cmd_test(int argc, char **argv)

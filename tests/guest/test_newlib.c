@@ -13,7 +13,7 @@ TEST(newlib, output_knows_every_width)
 {
 	char text[128];
 
-	sniprintf(text, sizeof text, "%d %u %hhx %lld %zu %#lx %5s|%-5s|%05d %p", -1, 2u, (unsigned char)0xff, -3ll,
+	sniprintf(text, sizeof(text), "%d %u %hhx %lld %zu %#lx %5s|%-5s|%05d %p", -1, 2u, (unsigned char)0xff, -3ll,
 		  (size_t)4, 0x123456789abcdeful, "ab", "cd", 42, (void *)0x10);
 	CHECK_STR(text, "-1 2 ff -3 4 0x123456789abcdef    ab|cd   |00042 0x10");
 }
@@ -27,7 +27,7 @@ TEST(newlib, sorts_and_reads_numbers)
 {
 	int v[] = {5, 3, 9, 1};
 
-	qsort(v, ARRAY_LEN(v), sizeof v[0], by_value);
+	qsort(v, ARRAY_LEN(v), sizeof(v[0]), by_value);
 	CHECK(v[0] == 1 && v[1] == 3 && v[2] == 5 && v[3] == 9);
 	CHECK_EQ(strtoul("0xff", NULL, 0), 255);
 }

@@ -18,7 +18,7 @@ static void step(void *letter)
 
 static void begin(void)
 {
-	for (unsigned i = 0; i < sizeof order; i++)
+	for (unsigned i = 0; i < sizeof(order); i++)
 		order[i] = '\0';
 	steps = 0;
 }

@@ -45,14 +45,14 @@ static void *map_sparse(size_t bytes)
 __attribute__((constructor)) static void host_memory(void)
 {
 	host_frames = map_sparse(HOST_FRAMES << FRAME_SHIFT);
-	zeroed = map_sparse(HOST_FRAMES * sizeof *zeroed);
+	zeroed = map_sparse(HOST_FRAMES * sizeof(*zeroed));
 }
 
 void host_reset(void)
 {
 	madvise(host_frames, HOST_FRAMES << FRAME_SHIFT, MADV_DONTNEED);
-	madvise(zeroed, HOST_FRAMES * sizeof *zeroed, MADV_DONTNEED);
-	memset(&host_counts, 0, sizeof host_counts);
+	madvise(zeroed, HOST_FRAMES * sizeof(*zeroed), MADV_DONTNEED);
+	memset(&host_counts, 0, sizeof(host_counts));
 	host_hook = NULL;
 	host_should_yield = NULL;
 	host_lock_watch = NULL;
@@ -169,7 +169,7 @@ size_t host_resident(pfn_t pfn, size_t frames)
 	size_t total = 0;
 
 	while (frames) {
-		size_t n = frames < sizeof present ? frames : sizeof present;
+		size_t n = frames < sizeof(present) ? frames : sizeof(present);
 
 		if (mincore(mm_port_frame(pfn), n << FRAME_SHIFT, present) != 0) {
 			perror("host: mincore");
@@ -190,7 +190,7 @@ void mm_port_log(const char *fmt, ...)
 	size_t n;
 
 	va_start(args, fmt);
-	vsnprintf(line, sizeof line - 1, fmt, args);
+	vsnprintf(line, sizeof(line) - 1, fmt, args);
 	va_end(args);
 	n = strlen(line);
 	if (n == 0 || line[n - 1] != '\n')
@@ -213,7 +213,7 @@ const char *host_log(void)
 
 bool host_log_has(const char *text)
 {
-	return strstr(log_text, text) != NULL;
+	return strstr(log_text, text);
 }
 
 void host_log_clear(void)
@@ -228,7 +228,7 @@ void mm_port_panic(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(message, sizeof message, fmt, args);
+	vsnprintf(message, sizeof(message), fmt, args);
 	va_end(args);
 	if (host_panic)
 		host_panic(message);

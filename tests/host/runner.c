@@ -39,7 +39,7 @@ void test_port_fail(const char *file, int line, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	print_error("%s:%d: %s\n", file, line, text);
 	if (*host_log())
@@ -52,7 +52,7 @@ static void on_panic(const char *message)
 {
 	if (panic_armed) {
 		panic_armed = false;
-		snprintf(panic_text, sizeof panic_text, "%s", message);
+		snprintf(panic_text, sizeof(panic_text), "%s", message);
 		longjmp(panic_env, 1);
 	}
 	test_port_fail(__FILE__, __LINE__, "panic: %s", message);
@@ -82,7 +82,7 @@ void test_port_note(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof text, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	fprintf(stderr, "%s.%s: %s\n", running->suite, running->name, text);
 }
@@ -181,7 +181,7 @@ static size_t run_rows(const char *pattern, bool canaries, size_t *failed)
 			free(name);
 			continue;
 		}
-		tests = realloc(tests, (count + 1) * sizeof *tests);
+		tests = realloc(tests, (count + 1) * sizeof(*tests));
 		if (!tests)
 			abort();
 		tests[count++] = (struct CMUnitTest){name, run_row, before_test, after_test,
@@ -191,7 +191,7 @@ static size_t run_rows(const char *pattern, bool canaries, size_t *failed)
 	if (count) {
 		int out = dup(STDOUT_FILENO);
 
-		qsort(tests, count, sizeof *tests, by_name);
+		qsort(tests, count, sizeof(*tests), by_name);
 		fflush(stdout);
 		/* cmocka tells the progress on standard output, failures on standard error */
 		if (!verbose && !freopen("/dev/null", "w", stdout))
@@ -215,13 +215,13 @@ static bool canary_fails(const char *self, const char *name, const char *says)
 	FILE *out;
 	int status;
 
-	snprintf(command, sizeof command, "exec '%s' --canary %s 2>&1", self, name);
+	snprintf(command, sizeof(command), "exec '%s' --canary %s 2>&1", self, name);
 	out = popen(command, "r");
 	if (!out)
 		return false;
-	while (fgets(line, sizeof line, out)) {
+	while (fgets(line, sizeof(line), out)) {
 		counted |= strcmp(line, "0 passed, 1 failed\n") == 0;
-		said |= strstr(line, says) != NULL;
+		said |= !!strstr(line, says);
 	}
 	status = pclose(out);
 	return counted && said && WIFEXITED(status) && WEXITSTATUS(status) == 1;
@@ -233,7 +233,7 @@ int main(int argc, char **argv)
 	bool canaries = false;
 	size_t count, failed;
 	char self[256];
-	ssize_t self_length = readlink("/proc/self/exe", self, sizeof self - 1);
+	ssize_t self_length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (self_length < 0) {
 		perror("/proc/self/exe");

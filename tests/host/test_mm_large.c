@@ -12,7 +12,7 @@ TEST(mm_large, every_order_up_to_1_gib)
 	/* 3 GiB from 1 GiB on, nothing of it ever touched */
 	static const struct mm_range range = {GIB_PFNS, 4 * GIB_PFNS, MM_FRESH_REPORTED};
 	struct mm *mm = fixture_mm_at(&range, 1);
-	pfn_t *pfns = fixture_bytes((3 * GIB_PFNS >> 5) * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes((3 * GIB_PFNS >> 5) * sizeof(*pfns));
 
 	for (unsigned order = 5; order <= MM_ORDER_MAX; order++) {
 		size_t n = 3 * GIB_PFNS >> order;
@@ -28,7 +28,7 @@ TEST(mm_large, every_order_up_to_1_gib)
 		CHECK_EQ(mm_alloc(mm, 0, MM_ANY), MM_PFN_NONE);
 		CHECK(mm_check(mm));
 		if (DEBUG && order == 5)
-			mm = fixture_mm_at(&range, 1), pfns = fixture_bytes((3 * GIB_PFNS >> 5) * sizeof *pfns);
+			mm = fixture_mm_at(&range, 1), pfns = fixture_bytes((3 * GIB_PFNS >> 5) * sizeof(*pfns));
 		else
 			mm_free_bulk(mm, order, n, pfns);
 	}
@@ -55,7 +55,7 @@ TEST(mm_large, metadata_of_free_areas_is_not_touched)
 	static const struct mm_range range = {GIB_PFNS, 61 * GIB_PFNS, MM_FRESH_REPORTED};
 	size_t bytes = mm_meta_bytes(&range, 1);
 	pfn_t meta = 62 * GIB_PFNS;
-	struct mm *mm = fixture_bytes(sizeof *mm);
+	struct mm *mm = fixture_bytes(sizeof(*mm));
 
 	CHECK(bytes <= 60 * GIB_PFNS * 2);
 	CHECK_EQ(mm_init(mm, &range, 1, mm_port_frame(meta), bytes), 0);
@@ -167,7 +167,7 @@ TEST(mm_large, a_hole_above_4_gib_goes_before_the_area_below_that_served_last)
 TEST(mm_large, bulk_below_4_gib_is_all_or_nothing)
 {
 	struct mm *mm = fixture_mm_at(around_4g, 1);
-	pfn_t *pfns = fixture_bytes(513 * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(513 * sizeof(*pfns));
 
 	CHECK(!mm_alloc_bulk(mm, 0, MM_ANY | MM_BELOW_4G, 513, pfns));
 	CHECK_MM(mm);
@@ -181,7 +181,7 @@ TEST(mm_large, bulk_below_4_gib_is_all_or_nothing)
 TEST(mm_large, bulk_below_4_gib_breaks_an_area_where_there_are_parts_above)
 {
 	struct mm *mm = fixture_mm_at(around_4g, 1);
-	pfn_t *pfns = fixture_bytes(16 * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(16 * sizeof(*pfns));
 
 	CHECK(mm_alloc(mm, 0, MM_ANY) >= MM_PFN_4G);
 	CHECK(mm_alloc_bulk(mm, 0, MM_ANY | MM_BELOW_4G, 16, pfns));

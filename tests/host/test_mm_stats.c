@@ -30,8 +30,8 @@ static uint64_t stat(const char *name)
 {
 	const struct stat_row *row = TABLE_FIND(stat, name);
 
-	CHECK(row != NULL);
-	return row->get != NULL ? row->get() : *row->value;
+	CHECK(row);
+	return row->get ? row->get() : *row->value;
 }
 
 TEST(mm_stats, frames_are_free_cached_or_somebodys)

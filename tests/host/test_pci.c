@@ -199,7 +199,7 @@ TEST(pci, bars_are_sized_and_put_back)
 	bar_set(f, 4, 0xe001, 32, false); /* I/O */
 	bar_set(f, 5, 0xd0000004, 4096, false);
 	f->config[4] = 7;
-	memcpy(before, f->config, sizeof before);
+	memcpy(before, f->config, sizeof(before));
 	p = last();
 	CHECK_EQ(pci_bar(p, 0, &bar), 0);
 	CHECK_EQ(bar.base, 0xc0000000);
@@ -211,7 +211,7 @@ TEST(pci, bars_are_sized_and_put_back)
 	CHECK_EQ(pci_bar(p, 4, &bar), -1); /* I/O */
 	CHECK_EQ(pci_bar(p, 5, &bar), -1); /* 64 bits wide, and no BAR 6 for the other half */
 	CHECK_EQ(pci_bar(p, 6, &bar), -1);
-	CHECK(memcmp(before, f->config, sizeof before) == 0);
+	CHECK(memcmp(before, f->config, sizeof(before)) == 0);
 	f->config[0x0e] = 1; /* a bridge has other things there */
 	CHECK_EQ(pci_bar(p, 0, &bar), -1);
 }

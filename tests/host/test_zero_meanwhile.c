@@ -17,7 +17,7 @@ static void idle_meanwhile(const char *what, pfn_t pfn, size_t frames)
 
 	(void)pfn;
 	(void)frames;
-	if (strcmp(what, "relax") != 0 || waits == NULL || waits->isolated != 0)
+	if (strcmp(what, "relax") != 0 || !waits || waits->isolated != 0)
 		return;
 	(void)zero_idle(waits, &wake);
 	CHECK(waits->isolated != 0);
@@ -41,7 +41,7 @@ TEST(zero_meanwhile, a_batch_begun_while_a_request_waits_is_taken_back_too)
 	waits = mm;
 	host_hook = idle_meanwhile;
 	CHECK_EQ(mm_alloc(mm, 10, MM_ANY), fixture_base());
-	CHECK(waits == NULL);
+	CHECK(!waits);
 	host_hook = NULL;
 	fake_used(fake, fixture_base(), IDLE_FRAMES);
 	CHECK_EQ(report_unregister(mm, &fake->sink), 0);

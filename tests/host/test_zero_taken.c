@@ -242,7 +242,7 @@ TEST(zero_taken, a_request_that_would_fail_takes_the_batch_back)
 TEST(zero_taken, bulk_takes_the_batch_back_too)
 {
 	struct mm *mm = idle_mm(64);
-	pfn_t *pfns = fixture_bytes(IDLE_FRAMES * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(IDLE_FRAMES * sizeof(*pfns));
 	uint64_t wake;
 
 	idle_due_at = 10;

@@ -99,18 +99,18 @@ static uint16_t load16(uint64_t addr)
 {
 	uint16_t v;
 
-	memcpy(&v, memory(addr, sizeof v), sizeof v);
+	memcpy(&v, memory(addr, sizeof(v)), sizeof(v));
 	return v;
 }
 
 static void store16(uint64_t addr, uint16_t v)
 {
-	memcpy(memory(addr, sizeof v), &v, sizeof v);
+	memcpy(memory(addr, sizeof(v)), &v, sizeof(v));
 }
 
 static void store32(uint64_t addr, uint32_t v)
 {
-	memcpy(memory(addr, sizeof v), &v, sizeof v);
+	memcpy(memory(addr, sizeof(v)), &v, sizeof(v));
 }
 
 static void use(struct virtio_device *d, struct device_queue *q, uint32_t id, uint32_t len)
@@ -143,7 +143,7 @@ static struct descriptor descriptor(const struct device_queue *q, unsigned index
 {
 	struct descriptor d;
 
-	memcpy(&d, memory(q->desc + 16ull * index, sizeof d), sizeof d);
+	memcpy(&d, memory(q->desc + 16ull * index, sizeof(d)), sizeof(d));
 	return d;
 }
 
@@ -283,7 +283,7 @@ static void status_write(struct virtio_device *d, uint8_t value)
 		d->status = 0;
 		d->accepted = 0;
 		d->poison_writes = 0;
-		memset(d->queues, 0, sizeof d->queues);
+		memset(d->queues, 0, sizeof(d->queues));
 		return;
 	}
 	POLICE(d, d->resets > 0);
@@ -473,12 +473,12 @@ static void bar4_write(void *device, uint64_t at, unsigned size, uint32_t value)
 
 static void put16(uint8_t *config, unsigned at, uint16_t v)
 {
-	memcpy(config + at, &v, sizeof v);
+	memcpy(config + at, &v, sizeof(v));
 }
 
 static void put32(uint8_t *config, unsigned at, uint32_t v)
 {
-	memcpy(config + at, &v, sizeof v);
+	memcpy(config + at, &v, sizeof(v));
 }
 
 static struct device_function *function_at(struct virtio_device *d, uint64_t at)
@@ -525,7 +525,7 @@ static void ecam_write(void *device, uint64_t at, unsigned size, uint32_t value)
 		if (offset < 0x10 || offset >= 0x28 || size != 4)
 			return;
 		POLICE(d, !(f->config[4] & 2)); /* memory decoding must be off meanwhile */
-		memcpy(&old, f->config + offset, sizeof old);
+		memcpy(&old, f->config + offset, sizeof(old));
 		keep = index && (f->config[offset - 4] & 7) == 4 ? 0 : 0xf;
 		mask = keep ? ~(f->bar_bytes[index] - 1) : ~(f->bar_bytes[index - 1] - 1) >> 32;
 		if (keep && !f->bar_bytes[index])

@@ -42,7 +42,7 @@ static int submit(struct report_sink *sink, const struct report_range *ranges, u
 		fake->in_flight_largest = fake->pending_count;
 	request->tag = tag;
 	request->count = count;
-	memcpy(request->ranges, ranges, count * sizeof *ranges);
+	memcpy(request->ranges, ranges, count * sizeof(*ranges));
 	return 0;
 }
 
@@ -60,7 +60,7 @@ static void answer(struct fake_sink *fake, unsigned at, bool ok)
 			fixture_fill(range->pfn, range->frames, 0xde);
 	}
 	fake->pending_count--;
-	memmove(request, request + 1, (fake->pending_count - at) * sizeof *request);
+	memmove(request, request + 1, (fake->pending_count - at) * sizeof(*request));
 	report_done(&fake->sink, tag, ok);
 }
 
@@ -86,7 +86,7 @@ static bool reset(struct report_sink *sink)
 
 struct fake_sink *fake_sink(size_t span, unsigned capacity, unsigned in_flight_max)
 {
-	struct fake_sink *fake = fixture_bytes(sizeof *fake);
+	struct fake_sink *fake = fixture_bytes(sizeof(*fake));
 
 	fake->sink.name = "fake";
 	fake->sink.capacity = capacity;

@@ -68,7 +68,7 @@ static struct mm *init(const struct mm_range *ranges, size_t count)
 	char *meta;
 
 	CHECK(meta_bytes > 0);
-	fixture.mm = fixture_bytes(sizeof *fixture.mm);
+	fixture.mm = fixture_bytes(sizeof(*fixture.mm));
 	meta = fixture_bytes(meta_bytes + META_ALIGN);
 	memset(meta, 0xa5, meta_bytes + META_ALIGN); /* any contents will do */
 	meta = (char *)(((uintptr_t)meta + META_ALIGN - 1) & ~(uintptr_t)(META_ALIGN - 1));
@@ -96,7 +96,7 @@ struct mm *fixture_mm_ranges(size_t span, const struct mm_range *ranges, size_t 
 	fixture.order = order;
 	fixture.has_block = true;
 	fixture_fill(fixture.base, span, FIXTURE_JUNK);
-	moved = fixture_bytes(count * sizeof *moved);
+	moved = fixture_bytes(count * sizeof(*moved));
 	for (size_t i = 0; i < count; i++) {
 		moved[i] = ranges[i];
 		moved[i].start += fixture.base;

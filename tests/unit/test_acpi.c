@@ -34,7 +34,7 @@ static const uint8_t *map(paddr_t paddr, size_t bytes)
 
 static void say(const char *fmt, ...)
 {
-	strncpy(last, fmt, sizeof last - 1);
+	strncpy(last, fmt, sizeof(last) - 1);
 	complaints++;
 }
 
@@ -89,7 +89,7 @@ static void make_machine(void)
 
 	static const uint8_t s5[] = {0x08, '_', 'S', '5', '_', 0x12, 6, 2, 0x0a, 5, 0x0a, 7};
 
-	memset(memory, 0, sizeof memory);
+	memset(memory, 0, sizeof(memory));
 	complaints = 0;
 	make_rsdp(2);
 
@@ -102,8 +102,8 @@ static void make_machine(void)
 	finish(RSDT_AT, "RSDT", 44);
 
 	put(MADT_AT + 36, 0xfee00000, 4);
-	memcpy(memory + MADT_AT + 44, entries, sizeof entries);
-	finish(MADT_AT, "APIC", 44 + sizeof entries);
+	memcpy(memory + MADT_AT + 44, entries, sizeof(entries));
+	finish(MADT_AT, "APIC", 44 + sizeof(entries));
 
 	put(MCFG_AT + 44, 0xb0000000, 8);
 	put(MCFG_AT + 52, 0, 2);
@@ -118,8 +118,8 @@ static void make_machine(void)
 	put(FADT_AT + 76, 0x608, 4);
 	memory[FADT_AT + 91] = 4;
 	put(FADT_AT + 112, 1 << 8, 4);
-	memcpy(memory + DSDT_AT + 36, s5, sizeof s5);
-	finish(DSDT_AT, "DSDT", 36 + sizeof s5);
+	memcpy(memory + DSDT_AT + 36, s5, sizeof(s5));
+	finish(DSDT_AT, "DSDT", 36 + sizeof(s5));
 	finish(FADT_AT, "FACP", 116);
 }
 

@@ -12,7 +12,7 @@ static struct acpi_power power;
 
 static bool s5(const uint8_t *aml, size_t bytes)
 {
-	memset(&power, 0, sizeof power);
+	memset(&power, 0, sizeof(power));
 	return acpi_power_s5(aml, bytes, &power);
 }
 
@@ -87,22 +87,22 @@ TEST(acpi_power, the_extended_registers_go_first_where_they_are_ports)
 	put(fadt + 176, 0x604, 8);
 	put(fadt + 184, 0, 1); /* memory */
 	put(fadt + 188, 0x12345678, 8);
-	acpi_power_fadt(fadt, sizeof fadt, &power);
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
 	CHECK_EQ(power.control_a, 0x604);
 	CHECK_EQ(power.control_b, 0x408);
 	acpi_power_fadt(fadt, 183, &power); /* ends within the register */
 	CHECK_EQ(power.control_a, 0x404);
 	put(fadt + 176, 0x10000, 8);
-	acpi_power_fadt(fadt, sizeof fadt, &power);
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
 	CHECK_EQ(power.control_a, 0);
 	put(fadt + 176, 0, 8);
 	put(fadt + 64, 0xffff, 4); /* the second byte has no port */
 	fadt[89] = 1;
-	acpi_power_fadt(fadt, sizeof fadt, &power);
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
 	CHECK_EQ(power.control_a, 0);
 	CHECK_EQ(power.control_b, 0); /* registers of one byte are none */
 	put(fadt + 48, 0x10000, 4);
-	acpi_power_fadt(fadt, sizeof fadt, &power);
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
 	CHECK_EQ(power.smi_command, 0);
 }
 
@@ -118,12 +118,12 @@ TEST(acpi_power, random_aml)
 		size_t bytes = (size_t)fixture_random(&seed, 24);
 		uint8_t aml[24];
 
-		for (size_t i = 0; i < sizeof aml; i++)
-			aml[i] = words[fixture_random(&seed, sizeof words)];
+		for (size_t i = 0; i < sizeof(aml); i++)
+			aml[i] = words[fixture_random(&seed, sizeof(words))];
 		if (fixture_random(&seed, 2))
 			memcpy(aml, (const uint8_t[]){NAMED, 0x12}, 6);
-		memset(&power, 0xff, sizeof power);
-		if (acpi_power_s5(aml + sizeof aml - bytes, bytes, &power))
+		memset(&power, 0xff, sizeof(power));
+		if (acpi_power_s5(aml + sizeof(aml) - bytes, bytes, &power))
 			CHECK(power.type_a <= 7 && power.type_b <= 7);
 	}
 }

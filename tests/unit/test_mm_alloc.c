@@ -23,7 +23,7 @@ static size_t take_all(struct mm *mm, unsigned order, unsigned want, pfn_t *pfns
 TEST(mm_alloc, every_order_up_to_16_mib_exhausts_exactly)
 {
 	struct mm *mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
-	pfn_t *pfns = fixture_bytes(FRAMES * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(FRAMES * sizeof(*pfns));
 
 	for (unsigned order = 0; order <= 12; order++) {
 		struct mm_totals totals;
@@ -84,7 +84,7 @@ TEST(mm_alloc, frees_in_any_order_merge_to_one_block)
 {
 	static const unsigned steps[] = {1, 3, 4095, 1025, 511};
 	struct mm *mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
-	pfn_t *pfns = fixture_bytes(FRAMES * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(FRAMES * sizeof(*pfns));
 
 	for (size_t s = 0; s < ARRAY_LEN(steps); s++) {
 		struct mm_buddy_row rows[MM_ORDER_MAX + 1];
@@ -102,7 +102,7 @@ TEST(mm_alloc, frees_in_any_order_merge_to_one_block)
 TEST(mm_alloc, every_other_frame_free_holds_no_pair)
 {
 	struct mm *mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
-	pfn_t *pfns = fixture_bytes(FRAMES * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(FRAMES * sizeof(*pfns));
 	pfn_t base = fixture_base();
 
 	CHECK_EQ(take_all(mm, 0, MM_ANY, pfns), FRAMES);
@@ -265,7 +265,7 @@ TEST(mm_alloc, cached_frames_count_as_free_and_serve_any_request)
 
 	fixture_quiet();
 	mm = fixture_mm(512, MM_FRESH_DIRTY);
-	pfns = fixture_bytes(512 * sizeof *pfns);
+	pfns = fixture_bytes(512 * sizeof(*pfns));
 	CHECK_EQ(take_all(mm, 0, MM_ANY, pfns), 512);
 	for (size_t i = 0; i < 4; i++)
 		mm_free(mm, fixture_base() + 64 + i, 0);

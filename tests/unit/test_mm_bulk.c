@@ -30,7 +30,7 @@ TEST(mm_bulk, gives_what_single_calls_would)
 
 	fixture_quiet();
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
-	pfns = fixture_bytes(FRAMES * sizeof *pfns);
+	pfns = fixture_bytes(FRAMES * sizeof(*pfns));
 	for (size_t w = 0; w < ARRAY_LEN(wants); w++) {
 		for (unsigned order = 0; order <= 11; order++) {
 			size_t count = order < 3 ? 200 : (FRAMES >> order) / 2 + 1;
@@ -54,7 +54,7 @@ TEST(mm_bulk, all_memory_in_one_call)
 
 	fixture_quiet();
 	mm = fixture_mm(FRAMES, MM_FRESH_REPORTED);
-	pfns = fixture_bytes(FRAMES * sizeof *pfns);
+	pfns = fixture_bytes(FRAMES * sizeof(*pfns));
 	for (unsigned order = 0; order <= 11; order++) {
 		struct mm_totals totals;
 
@@ -122,7 +122,7 @@ TEST(mm_bulk, failure_leaves_everything_as_it_was)
 			fixture_end();
 			fixture_quiet();
 			mm = patchwork(remembered, &seed);
-			pfns = fixture_bytes((FRAMES + 1) * sizeof *pfns);
+			pfns = fixture_bytes((FRAMES + 1) * sizeof(*pfns));
 			mm_totals(mm, &before);
 			zero_ledger(mm, &ledger_before);
 			CHECK(!mm_alloc_bulk(mm, order, wants[w], (before.free >> order) + 1, pfns));
@@ -189,7 +189,7 @@ TEST(mm_bulk, stopping_loses_nothing_and_forgets_no_zeroing)
 			fixture_end();
 			fixture_quiet();
 			mm = order == 0 ? patchwork(remembered, &seed) : all_dirty(remembered);
-			pfns = fixture_bytes(FRAMES * sizeof *pfns);
+			pfns = fixture_bytes(FRAMES * sizeof(*pfns));
 			mm_totals(mm, &before);
 			zero_ledger(mm, &ledger_before);
 			failed = fixture_alloc_failed(mm);
@@ -226,7 +226,7 @@ TEST(mm_bulk, stopping_loses_nothing_and_forgets_no_zeroing)
 TEST(mm_bulk, failure_is_counted_once)
 {
 	struct mm *mm = fixture_mm(512, MM_FRESH_DIRTY);
-	pfn_t *pfns = fixture_bytes(513 * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(513 * sizeof(*pfns));
 	uint64_t before = fixture_alloc_failed(mm);
 
 	CHECK(!mm_alloc_bulk(mm, 0, MM_ANY, 513, pfns));
@@ -245,7 +245,7 @@ TEST(mm_bulk, zero_requests_use_the_stock_first)
 	mm = fixture_mm(1024, MM_FRESH_DIRTY);
 	fixture_zero_all(mm);
 	fixture_dirty(mm, fixture_base() + 300, 100);
-	pfns = fixture_bytes(1024 * sizeof *pfns);
+	pfns = fixture_bytes(1024 * sizeof(*pfns));
 	zero_ledger(mm, &before);
 	CHECK(mm_alloc_bulk(mm, 0, MM_ZERO_COLD, 924, pfns));
 	zero_ledger(mm, &after);

@@ -140,7 +140,7 @@ TEST(mm_init, no_usable_range_is_told)
 		{MM_PFN_LIMIT, MM_PFN_LIMIT + 4096, MM_FRESH_DIRTY},
 		{9, 3, MM_FRESH_DIRTY},
 	};
-	struct mm *mm = fixture_bytes(sizeof *mm);
+	struct mm *mm = fixture_bytes(sizeof(*mm));
 	char *meta = fixture_bytes(4096 + 64);
 
 	CHECK_EQ(mm_meta_bytes(none, 0), 0);
@@ -154,7 +154,7 @@ TEST(mm_init, too_little_metadata_is_refused)
 {
 	struct mm_range range = {512, 1024, MM_FRESH_DIRTY};
 	size_t bytes = mm_meta_bytes(&range, 1);
-	struct mm *mm = fixture_bytes(sizeof *mm);
+	struct mm *mm = fixture_bytes(sizeof(*mm));
 	char *meta = fixture_bytes(bytes + 64);
 
 	meta = (char *)(((uintptr_t)meta + 63) & ~(uintptr_t)63);

@@ -216,7 +216,7 @@ static void nearly_full(uint16_t *got, bool settled)
 	fixture_quiet();
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
 	base = fixture_base();
-	own = fixture_bytes(FRAMES * sizeof *own);
+	own = fixture_bytes(FRAMES * sizeof(*own));
 	mm_cache_enable(mm, false);
 	while (requests < LOOSE_REQUESTS) {
 		if (n != 0 && random_below(100) < (mm->free < 30 ? 50 : 25)) {

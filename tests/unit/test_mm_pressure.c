@@ -21,7 +21,7 @@ static struct mm *short_of_memory(size_t left, pfn_t **pfns)
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
 	CHECK(mm->watermark_low > 4);
 	CHECK(mm->watermark_high > mm->watermark_low + 4);
-	*pfns = fixture_bytes(FRAMES * sizeof **pfns);
+	*pfns = fixture_bytes(FRAMES * sizeof(**pfns));
 	CHECK(mm_alloc_bulk(mm, 0, MM_ANY, FRAMES - left, *pfns));
 	return mm;
 }

@@ -50,7 +50,7 @@ static void mark(pfn_t pfn, unsigned order)
 
 		model.tag[f - model.base] = 0x80000000u | random_below(1u << 30);
 		at[0] = model.tag[f - model.base];
-		at[FRAME_SIZE / sizeof *at - 1] = ~at[0];
+		at[FRAME_SIZE / sizeof(*at) - 1] = ~at[0];
 	}
 }
 
@@ -60,7 +60,7 @@ static void check_mark(pfn_t pfn, unsigned order)
 		const uint32_t *at = mm_port_frame(f);
 
 		CHECK_EQ(at[0], model.tag[f - model.base]);
-		CHECK_EQ(at[FRAME_SIZE / sizeof *at - 1], (uint32_t)~at[0]);
+		CHECK_EQ(at[FRAME_SIZE / sizeof(*at) - 1], (uint32_t)~at[0]);
 	}
 }
 
@@ -322,14 +322,14 @@ static void run(uint64_t seed, unsigned steps, const char *shuffle)
 	fixture_knob("report.order", 4);
 	fixture_knob("report.batch", 6);
 	fixture_knob("report.reserve_pct", 10);
-	memset(&model, 0, sizeof model);
+	memset(&model, 0, sizeof(model));
 	model.seed = seed;
 	model.mm = fixture_mm_ranges(FRAMES, ranges, ARRAY_LEN(ranges));
 	model.base = fixture_base();
 	model.state = fixture_bytes(FRAMES);
 	model.touched = fixture_bytes(FRAMES);
-	model.tag = fixture_bytes(FRAMES * sizeof *model.tag);
-	model.held = fixture_bytes(HELD_MAX * sizeof *model.held);
+	model.tag = fixture_bytes(FRAMES * sizeof(*model.tag));
+	model.held = fixture_bytes(HELD_MAX * sizeof(*model.held));
 	model.fake = fake_sink(FRAMES, 4, 2);
 	model.fake->order = 4;
 	model.fake->scribble = true;

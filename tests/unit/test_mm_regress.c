@@ -47,7 +47,7 @@ TEST(mm_regress, xen_7d190bdde9_dirtiness_lost_on_an_error_path)
 	fixture_quiet();
 	mm = fixture_mm(1024, MM_FRESH_DIRTY);
 	base = fixture_base();
-	pfns = fixture_bytes(1025 * sizeof *pfns);
+	pfns = fixture_bytes(1025 * sizeof(*pfns));
 	CHECK(!mm_alloc_bulk(mm, 0, MM_ZERO_COLD, 1025, pfns));
 	CHECK(!mm_alloc_bulk(mm, 9, MM_ZERO_COLD, 3, pfns));
 	CHECK_EQ(mm_take_range(mm, base + 5, 1024), -1);

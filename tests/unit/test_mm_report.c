@@ -292,7 +292,7 @@ TEST(mm_report, without_a_reporter_there_is_nothing_to_do)
 	CHECK(report_is_done(mm));
 	CHECK_EQ(mm->report_engine.now_frames, 0); /* whoever comes later isn't asked */
 	report_status(mm, &status);
-	CHECK(status.sink == NULL);
+	CHECK(!status.sink);
 	CHECK_EQ(status.state, REPORT_IDLE);
 	CHECK_MM(mm);
 }

@@ -26,12 +26,12 @@ TEST(mm_shuffle, every_place_that_is_as_good_is_taken_in_the_end)
 {
 	static bool area[AREAS], word[AREA_WORDS], bit[64], whole[AREAS], words[4], pair[4];
 
-	memset(area, 0, sizeof area);
-	memset(word, 0, sizeof word);
-	memset(bit, 0, sizeof bit);
-	memset(whole, 0, sizeof whole);
-	memset(words, 0, sizeof words);
-	memset(pair, 0, sizeof pair);
+	memset(area, 0, sizeof(area));
+	memset(word, 0, sizeof(word));
+	memset(bit, 0, sizeof(bit));
+	memset(whole, 0, sizeof(whole));
+	memset(words, 0, sizeof(words));
+	memset(pair, 0, sizeof(pair));
 	/* All is given back each time: an allocator of its own for each seed would be filled and read 600 times. */
 	struct mm *mm = shuffled(1);
 	const pfn_t base = fixture_base();
@@ -53,12 +53,12 @@ TEST(mm_shuffle, every_place_that_is_as_good_is_taken_in_the_end)
 		mm_free(mm, small, 7);
 		mm_drain(mm);
 	}
-	CHECK(memchr(area, 0, sizeof area) == NULL);
-	CHECK(memchr(word, 0, sizeof word) == NULL);
-	CHECK(memchr(bit, 0, sizeof bit) == NULL);
-	CHECK(memchr(whole, 0, sizeof whole) == NULL);
-	CHECK(memchr(words, 0, sizeof words) == NULL);
-	CHECK(memchr(pair, 0, sizeof pair) == NULL);
+	CHECK(!memchr(area, 0, sizeof(area)));
+	CHECK(!memchr(word, 0, sizeof(word)));
+	CHECK(!memchr(bit, 0, sizeof(bit)));
+	CHECK(!memchr(whole, 0, sizeof(whole)));
+	CHECK(!memchr(words, 0, sizeof(words)));
+	CHECK(!memchr(pair, 0, sizeof(pair)));
 }
 
 static void some_work(uint64_t seed, pfn_t pfns[64])
@@ -80,8 +80,8 @@ TEST(mm_shuffle, a_seed_repeats_what_it_did_and_another_one_does_not)
 	some_work(5, first);
 	some_work(5, again);
 	some_work(6, other);
-	CHECK(memcmp(first, again, sizeof first) == 0);
-	CHECK(memcmp(first, other, sizeof first) != 0);
+	CHECK(memcmp(first, again, sizeof(first)) == 0);
+	CHECK(memcmp(first, other, sizeof(first)) != 0);
 }
 
 TEST(mm_shuffle, the_best_fit_is_taken_and_areas_fill_up_one_by_one)

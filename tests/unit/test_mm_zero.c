@@ -49,7 +49,7 @@ TEST(mm_zero, zeroed_frames_read_as_zero_and_no_others_change)
 TEST(mm_zero, hysteresis_starts_at_the_low_mark_and_runs_to_the_high_one)
 {
 	struct mm *mm = with_marks("idle", 10, 20, MM_FRESH_DIRTY);
-	pfn_t *pfns = fixture_bytes(FRAMES * sizeof *pfns);
+	pfn_t *pfns = fixture_bytes(FRAMES * sizeof(*pfns));
 
 	fixture_idle(mm);
 	CHECK_EQ(stock(mm), 400);

@@ -20,7 +20,7 @@ TEST(trace, a_frame_out_of_a_whole_block_and_back)
 	CHECK_EQ(e.from, MM_STATE_DIRTY);
 	CHECK_EQ(e.to, MM_STATE_ALLOCATED);
 	CHECK_EQ(e.cycles, 2);
-	CHECK(e.caller != NULL);
+	CHECK(e.caller);
 
 	mm_free(mm, pfn, 0);
 	CHECK_EQ(trace_written(), 4);
@@ -147,7 +147,7 @@ TEST(trace, bulk_calls_write_an_event_for_each_block)
 	CHECK_EQ(trace_events(TRACE_ALLOC, 19, &e), 20);
 	CHECK_EQ(e.pfn, pfns[19]);
 	CHECK_EQ(e.order, 3);
-	CHECK(e.caller != NULL);
+	CHECK(e.caller);
 	mm_free_bulk(mm, 3, 20, pfns);
 	CHECK_EQ(trace_events(TRACE_FREE, 19, &e), 20);
 	CHECK_EQ(e.pfn, pfns[19]);

@@ -32,7 +32,7 @@ TEST(trace, zeroing_by_each_of_the_three)
 		trace_events(TRACE_ZERO, i, &e);
 		CHECK_EQ(e.from, MM_STATE_DIRTY);
 		CHECK_EQ(e.to, MM_STATE_ZERO);
-		CHECK(e.caller == NULL);
+		CHECK(!e.caller);
 		told += e.frames;
 	}
 	CHECK_EQ(trace_overwritten(), 0);

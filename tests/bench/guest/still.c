@@ -120,7 +120,7 @@ static bool wait_for(const struct work_row *row, const char *late)
 
 bool still_has_zeroing(void)
 {
-	return work_of("zero") != NULL;
+	return work_of("zero");
 }
 
 bool still_zero(uint64_t low_pct)
@@ -152,7 +152,7 @@ bool still_has_reporter(void)
 	struct work work = {0};
 	if (report)
 		report->look(&work);
-	return work.by != NULL;
+	return work.by;
 }
 
 static void make_dirty(struct mm *mm, pfn_t pfn, unsigned order)

@@ -73,23 +73,21 @@ is_clang := $(filter clang%,$(notdir $(CC)))
 
 # --- Sources: what a directory holds is compiled -----------------------------------------------------------------
 
-KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c mm/*.c drivers/*.c drivers/*/*.c lib/*.c \
-	tests/unit/*.c tests/guest/*.c tests/bench/guest/*.c)
+KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c kernel/*/*.c mm/*.c drivers/*.c drivers/*/*.c \
+	lib/*.c tests/unit/*.c tests/guest/*.c tests/bench/guest/*.c)
 KERNEL_S := $(wildcard arch/x86_64/*.S)
 BOOT_C := $(wildcard boot/*.c)
 
-# What the host's test program is made of: mm/, drivers/ and lib/ whole, and the parts of other layers that need no
-# machine.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c) $(addprefix kernel/,keys.c history.c line.c \
-	line_edit.c line_history.c line_complete.c complete.c pager.c parse.c cmd.c knob.c sorted.c script_lines.c \
-	symbols.c memmap.c acpi_tables.c acpi_power.c) boot/elf.c boot/tables.c boot/cmdline.c
+# What the host's test program is made of: what needs no machine, by folders.
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c kernel/shell/*.c kernel/firmware/*.c) \
+	$(filter-out boot/loader.c,$(BOOT_C))
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 # Fuzz targets are a file each, linked with the same parts.
 FUZZ_TARGETS := $(patsubst tests/fuzz/target_%.c,%,$(wildcard tests/fuzz/target_*.c))
-FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) tests/unit/fixture.c kernel/cmdline.c \
+FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) tests/unit/fixture.c kernel/machine/cmdline.c \
 	$(addprefix tests/host/,host.c host_mmio.c virtio_device.c balloon_rig.c) \
-	$(filter-out kernel/symbols.c,$(HOST_PARTS))
+	$(HOST_PARTS)
 
 # A feature that is switched off takes all files with it that include its header.
 switched_off := $(if $(filter n,$(ZERO)),mm/zero.h) $(if $(filter n,$(REPORT)),mm/report.h) \
@@ -133,7 +131,8 @@ KERNEL_CPP = -nostdinc -isystem $(cc_include) -isystem $(NEWLIB)/include -I. -Ia
 	$(SWITCHES) -MMD -MP
 KERNEL_CFLAGS = -std=gnu11 -O2 $(KERNEL_ARCH) -mgeneral-regs-only -fstack-protector-strong \
 	-mstack-protector-guard=global -fno-strict-aliasing -fno-common -fno-omit-frame-pointer \
-	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections $(KERNEL_CPP) -include kernel/poison.h
+	-fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections $(KERNEL_CPP) \
+	-include kernel/base/no_float.h
 KERNEL_LDFLAGS := -nostdlib -static --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none \
 	--no-warn-rwx-segments -T linker.ld
 

@@ -56,7 +56,7 @@ class nought_boot(Command):
 class nought_log(Command):
     """Prints the kernel's log."""
     def invoke(self, argument, from_tty):
-        ring, written = gdb.parse_and_eval("'kernel/log.c'::ring"), number("'kernel/log.c'::written")
+        ring, written = gdb.parse_and_eval("'kernel/base/log.c'::ring"), number("'kernel/base/log.c'::written")
         data, size = gdb.selected_inferior().read_memory(ring.address, ring.type.sizeof).tobytes(), ring.type.sizeof
         text = data[:written] if written <= size else data[written % size:] + data[:written % size]
         gdb.write(text.decode(errors="replace"))
@@ -92,8 +92,8 @@ class nought_frame(Command):
 class nought_threads(Command):
     """Prints every thread: name, state, and where it stands if it doesn't run."""
     def invoke(self, argument, from_tty):
-        threads = gdb.parse_and_eval("'kernel/thread.c'::threads")
-        queue = gdb.parse_and_eval("'kernel/thread.c'::queues[0]")
+        threads = gdb.parse_and_eval("'kernel/sched/thread.c'::threads")
+        queue = gdb.parse_and_eval("'kernel/sched/thread.c'::queues[0]")
         for thread in [queue["idle"]] + [threads[i] for i in range(threads.type.sizeof // threads[0].type.sizeof)]:
             if not thread["name"] or str(thread["state"]) == "THREAD_FREE":
                 continue

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "host.h"
-#include "kernel/log.h"
+#include "kernel/base/log.h"
 #include "lib/table.h"
 #include "mm/mm.h"
 #include "tests/unit/test_port.h"

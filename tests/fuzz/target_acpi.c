@@ -1,4 +1,4 @@
-/* ACPI tables: kernel/acpi_tables.c and acpi_power.c read the input as physical memory from PADDR_BASE on.
+/* ACPI tables: kernel/firmware/acpi_tables.c and acpi_power.c read the input as physical memory from PADDR_BASE on.
  *
  * Every map is a copy of just the bytes asked for, so that ASan sees a read behind them. The first byte says whether
  * checksums are made right on the way (bit 0), or else nothing would be got past them. Checked: what comes out can be,
@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "kernel/acpi_tables.h"
+#include "kernel/firmware/acpi_tables.h"
 #include "lib/bits.h"
 #include "tests/fuzz/fuzz.h"
 

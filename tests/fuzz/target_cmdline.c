@@ -1,5 +1,5 @@
-/* The command line, from the firmware's load options or fw_cfg to the knobs: boot/cmdline.c, kernel/cmdline.c,
- * kernel/knob.c, kernel/parse.c.
+/* The command line, from the firmware's load options or fw_cfg to the knobs: boot/cmdline.c, kernel/machine/cmdline.c,
+ * kernel/shell/knob.c, kernel/shell/parse.c.
  *
  * The first byte says what the rest is: text, load options, or one number with its bounds. Checked: the options come
  * out as printable ASCII and only if all of them are; words are taken apart as isspace would; every knob keeps to its
@@ -9,8 +9,8 @@
 
 #include "boot/cmdline.h"
 #include "host.h"
-#include "kernel/knob.h"
-#include "kernel/parse.h"
+#include "kernel/shell/knob.h"
+#include "kernel/shell/parse.h"
 #include "tests/fuzz/fuzz.h"
 
 #define TEXT_MAX 4096u

@@ -1,4 +1,4 @@
-/* The firmware's memory map, and what the kernel and the loader make of it: kernel/memmap.c, boot/tables.c.
+/* The firmware's memory map, and what the kernel and the loader make of it: kernel/firmware/memmap.c, boot/tables.c.
  *
  * Checked: the result is sorted and without overlap; each frame near a border has the strictest kind that any entry
  * gives it, or none at all where there were too many ranges; room is found in free memory only, and found when there is
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "boot/tables.h"
-#include "kernel/memmap.h"
+#include "kernel/firmware/memmap.h"
 #include "tests/fuzz/fuzz.h"
 
 #define ENTRIES_MAX 300u

@@ -1,4 +1,4 @@
-/* The console's line: kernel/line.c edits it, kernel/cmd.c takes it apart.
+/* The console's line: kernel/shell/line.c edits it, kernel/shell/cmd.c takes it apart.
  *
  * The first byte sets the terminal's width, the second how often somebody else's output comes in between (5 bits), and
  * whether there is a history (20) and tabs complete words (40); the rest is typed. Checked: the editor sends nothing
@@ -7,9 +7,9 @@
  */
 #include <stdlib.h>
 
-#include "kernel/cmd.h"
-#include "kernel/complete.h"
-#include "kernel/line.h"
+#include "kernel/shell/cmd.h"
+#include "kernel/shell/complete.h"
+#include "kernel/shell/line.h"
 #include "tests/fuzz/fuzz.h"
 
 #define PROMPT "nought> "

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/cmd.h"
-#include "kernel/complete.h"
-#include "kernel/console.h"
-#include "kernel/log.h"
-#include "kernel/thread.h"
+#include "kernel/base/log.h"
+#include "kernel/console/console.h"
+#include "kernel/sched/thread.h"
+#include "kernel/shell/cmd.h"
+#include "kernel/shell/complete.h"
 #include "tests/guest/guest.h"
 
 static bool matches(const struct test_row *row, const char *pattern)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/fw_cfg.h"
+#include "kernel/machine/fw_cfg.h"
 #include "lib/bits.h"
 #include "mm/mm.h"
 #include "tests/unit/test.h"

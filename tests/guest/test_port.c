@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "arch/x86_64/clock.h"
-#include "kernel/panic.h"
-#include "kernel/thread.h"
+#include "kernel/base/panic.h"
+#include "kernel/sched/thread.h"
 #include "mm/mm.h"
 #include "tests/guest/guest.h"
 #include "tests/unit/fixture.h"

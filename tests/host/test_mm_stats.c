@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/sorted.h"
+#include "kernel/shell/sorted.h"
 #include "mm/state.h"
 #include "mm/zero.h"
 #include "tests/unit/fixture.h"

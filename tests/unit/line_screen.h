@@ -1,7 +1,7 @@
 /* A small terminal that does what its bytes say, and a line editor in front of it. */
 #pragma once
 
-#include "kernel/line.h"
+#include "kernel/shell/line.h"
 
 #define SCREEN_PROMPT  "nought> "
 #define SCREEN_COLUMNS 40u

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/acpi_tables.h"
+#include "kernel/firmware/acpi_tables.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/test.h"
 

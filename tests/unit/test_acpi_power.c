@@ -1,7 +1,7 @@
 /* How to switch off by ACPI, from FADTs and AML of all sorts, odd and broken. */
 #include <string.h>
 
-#include "kernel/acpi_power.h"
+#include "kernel/firmware/acpi_power.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/test.h"
 

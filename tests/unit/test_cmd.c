@@ -2,7 +2,7 @@
  * them. */
 #include <string.h>
 
-#include "kernel/cmd.h"
+#include "kernel/shell/cmd.h"
 #include "tests/unit/test.h"
 
 TEST(cmd, options_stand_anywhere_and_arguments_move_up)

@@ -1,8 +1,8 @@
 /* What may come next, by a usage text. */
 #include <string.h>
 
-#include "kernel/complete.h"
-#include "kernel/parse.h"
+#include "kernel/shell/complete.h"
+#include "kernel/shell/parse.h"
 #include "tests/unit/test.h"
 
 /* The words offered, a blank behind each. */

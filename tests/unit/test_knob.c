@@ -1,8 +1,8 @@
 /* Settings: what is taken, what is refused and how that is said. */
 #include <string.h>
 
-#include "kernel/knob.h"
-#include "kernel/sorted.h"
+#include "kernel/shell/knob.h"
+#include "kernel/shell/sorted.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/test.h"
 

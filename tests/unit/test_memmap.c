@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "kernel/memmap.h"
+#include "kernel/firmware/memmap.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/test.h"
 

@@ -1,7 +1,7 @@
 /* Pages of a small terminal. */
 #include <string.h>
 
-#include "kernel/pager.h"
+#include "kernel/shell/pager.h"
 #include "tests/unit/test.h"
 
 /* How many bytes of text the first page of 4 rows of 10 columns has room for. */

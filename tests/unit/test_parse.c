@@ -1,7 +1,7 @@
 /* Words and numbers as people type them. */
 #include <string.h>
 
-#include "kernel/parse.h"
+#include "kernel/shell/parse.h"
 #include "tests/unit/test.h"
 
 static char err[160];

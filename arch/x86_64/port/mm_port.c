@@ -1,4 +1,4 @@
-/* How a frame is zeroed on x86-64, and what nobody can guess; kernel/port.c has the verbs that need the kernel.
+/* How a frame is zeroed on x86-64, and what nobody can guess; kernel/base/mm_port.c has the verbs that need the kernel.
  */
 #include "port/mm_port.h"
 

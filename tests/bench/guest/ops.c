@@ -15,10 +15,10 @@
 #include <string.h>
 
 #include "arch/x86_64/clock.h"
-#include "kernel/bench.h"
-#include "kernel/cmd.h"
-#include "kernel/console.h"
-#include "kernel/sorted.h"
+#include "kernel/console/console.h"
+#include "kernel/shell/bench.h"
+#include "kernel/shell/cmd.h"
+#include "kernel/shell/sorted.h"
 #include "tests/bench/guest/churn.h"
 #include "tests/bench/guest/guest.h"
 

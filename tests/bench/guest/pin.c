@@ -17,9 +17,9 @@
 #include <string.h>
 
 #include "arch/x86_64/clock.h"
-#include "kernel/bench.h"
-#include "kernel/cmd.h"
-#include "kernel/console.h"
+#include "kernel/console/console.h"
+#include "kernel/shell/bench.h"
+#include "kernel/shell/cmd.h"
 #include "mm/zero.h"
 #include "port/mm_port.h"
 #include "tests/bench/guest/guest.h"

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/fw_cfg.h"
-#include "kernel/json.h"
-#include "kernel/parse.h"
-#include "kernel/sorted.h"
-#include "kernel/version.h"
-#include "kernel/work.h"
-#include "kernel/wrap.h"
+#include "kernel/base/version.h"
+#include "kernel/machine/fw_cfg.h"
+#include "kernel/shell/json.h"
+#include "kernel/shell/parse.h"
+#include "kernel/shell/sorted.h"
+#include "kernel/shell/work.h"
+#include "kernel/shell/wrap.h"
 
 #define TEXT_BYTES 96
 

@@ -8,11 +8,11 @@
 #include <stdio.h>
 
 #include "arch/x86_64/clock.h"
-#include "kernel/console.h"
-#include "kernel/knob.h"
-#include "kernel/sorted.h"
-#include "kernel/thread.h"
-#include "kernel/work.h"
+#include "kernel/console/console.h"
+#include "kernel/sched/thread.h"
+#include "kernel/shell/knob.h"
+#include "kernel/shell/sorted.h"
+#include "kernel/shell/work.h"
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/contents.h"

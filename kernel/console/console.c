@@ -1,0 +1,235 @@
+/* The console: reads a line, runs it, asks for the next. */
+#include "kernel/console/console.h"
+
+#include <stdio.h>
+
+#include "kernel/base/tty.h"
+#include "kernel/console/script.h"
+#include "kernel/shell/cmd.h"
+#include "kernel/shell/complete.h"
+#include "kernel/shell/line.h"
+#include "kernel/shell/pager.h"
+#include "lib/table.h"
+
+#define HISTORY_BYTES 8192u
+#define CTRL_C	      0x03
+#define MORE	      "--More--"
+#define ERASE	      "\r\033[K"
+
+static const char *const off_on[] = {"off", "on", NULL};
+static const char *const tabs[] = {"blank", "complete", NULL};
+static uint64_t columns = 80, rows, color, tab = 1;
+
+KNOB(console_columns, .name = "console.columns", .unit = "columns",
+     .help = "width of the terminal; longer lines are shown through a window", .value = &columns,
+     .min = LINE_COLUMNS_MIN, .max = 999);
+KNOB(console_rows, .name = "console.rows", .unit = "rows",
+     .help = "height of the terminal, for long lists to stop at each page; below 4: they don't", .value = &rows,
+     .max = 999);
+KNOB(console_color, .name = "console.color", .help = "whether the terminal shows colours", .value = &color,
+     .choices = off_on, .max = 1);
+KNOB(console_tab, .name = "console.tab", .help = "what a tab is: completes the word, or counts as a blank",
+     .value = &tab, .choices = tabs, .max = 1);
+
+/* What the last row of the terminal belongs to while a key is waited for. */
+static enum { ROW_NOBODYS, ROW_LINE, ROW_MORE } row;
+
+static enum {
+	WRITE_ALL,
+	WRITE_PAGES,  /* ask after each */
+	WRITE_SCREEN, /* over what is there */
+	WRITE_CUT,    /* nothing: the screen is full */
+	WRITE_QUIT,   /* nothing: the user has seen enough */
+} how;
+static bool typed; /* the command that runs */
+static unsigned interruptions;
+static struct pager pager;
+
+/* Commands print through newlib's buffer, the editor straight to the line: the buffer goes first. */
+static void write_terminal(void *arg, const char *bytes, size_t count)
+{
+	(void)arg;
+	fflush(stdout);
+	tty_write(bytes, count);
+}
+
+static void complete(void *arg, const char *text, unsigned length, line_offer_fn *offer, void *to)
+{
+	(void)arg;
+	complete_line(text, length, offer, to);
+}
+
+static char history_bytes[HISTORY_BYTES];
+static struct history history = {.bytes = history_bytes, .size = sizeof(history_bytes)};
+static struct line line = {.prompt = CONSOLE_PROMPT, .write = write_terminal, .history = &history};
+
+static enum line_event read_line(void)
+{
+	enum line_event event = LINE_EDITING;
+	line.columns = (unsigned)columns;
+	line.complete = tab ? complete : NULL;
+	line_begin(&line);
+	while (event == LINE_EDITING) {
+		row = ROW_LINE;
+		int byte = tty_getc();
+		row = ROW_NOBODYS;
+		event = line_feed(&line, (unsigned char)byte);
+	}
+	return event;
+}
+
+static void write_text(const char *text)
+{
+	while (*text)
+		tty_write(text++, 1);
+}
+
+void console_hide(void)
+{
+	if (row == ROW_LINE)
+		line_hide(&line);
+	else if (row == ROW_MORE)
+		write_text(ERASE);
+}
+
+void console_show(void)
+{
+	if (row == ROW_LINE)
+		line_show(&line);
+	else if (row == ROW_MORE)
+		write_text(MORE);
+}
+
+void console_color(unsigned sgr)
+{
+	if (color)
+		iprintf("\033[%um", sgr);
+}
+
+static bool has_rows(void)
+{
+	return rows >= 4;
+}
+
+static void start_page(void)
+{
+	pager = (struct pager){.rows = (unsigned)rows, .columns = (unsigned)columns};
+}
+
+/* The page is full. */
+static void ask_for_more(void)
+{
+	unsigned more = 0;
+
+	write_text(MORE);
+	row = ROW_MORE;
+	while (more == 0 && how == WRITE_PAGES) {
+		int byte = tty_getc();
+		if (byte == ' ')
+			more = pager.rows;
+		else if (byte == '\r' || byte == '\n')
+			more = 1;
+		else if (byte == 'q' || byte == 'Q' || byte == CTRL_C)
+			how = WRITE_QUIT;
+	}
+	row = ROW_NOBODYS;
+	write_text(ERASE);
+	pager_more(&pager, more);
+}
+
+/* Of what is written over a screen byte by byte: the next byte, which pager takes. What was there before may have had a
+ * longer row; but behind a full one the cursor may still be on its last column. */
+static void erase_rest(char next)
+{
+	if (next == '\n' && pager.column < pager.columns)
+		write_text("\033[K");
+}
+
+void console_write(const char *bytes, size_t count)
+{
+	if (how == WRITE_ALL)
+		tty_write(bytes, count);
+	while (count > 0 && (how == WRITE_PAGES || how == WRITE_SCREEN)) {
+		if (how == WRITE_SCREEN)
+			erase_rest(*bytes);
+		size_t fits = pager_take(&pager, bytes, how == WRITE_SCREEN ? 1 : count);
+		tty_write(bytes, fits);
+		bytes += fits;
+		count -= fits;
+		if (how == WRITE_SCREEN ? fits > 0 : count == 0)
+			continue;
+		if (pager.wrapped)
+			write_text(color ? "\033[0m\n" : "\n");
+		if (how == WRITE_PAGES)
+			ask_for_more();
+		else
+			how = WRITE_CUT;
+	}
+}
+
+void console_pages(void)
+{
+	if (!typed || !has_rows() || how != WRITE_ALL)
+		return;
+	start_page();
+	how = WRITE_PAGES;
+}
+
+bool console_screen_begin(bool first)
+{
+	fflush(stdout);
+	if (!has_rows())
+		return false;
+	write_text(first ? "\033[H\033[2J" : "\033[H");
+	start_page();
+	how = WRITE_SCREEN;
+	return true;
+}
+
+void console_screen_end(void)
+{
+	fflush(stdout);
+	if (how == WRITE_SCREEN || how == WRITE_CUT)
+		write_text("\033[J");
+	how = WRITE_ALL;
+}
+
+bool console_interrupted(const char *cmd)
+{
+	if (how == WRITE_QUIT)
+		return true;
+	if (!tty_interrupted())
+		return false;
+	interruptions++;
+	iprintf("^C\n%s: interrupted\n", cmd);
+	return true;
+}
+
+unsigned console_interruptions(void)
+{
+	return interruptions;
+}
+
+void console_run(void *unused)
+{
+	(void)unused;
+
+	script_run();
+	for (;;) {
+		switch (read_line()) {
+		case LINE_FINISHED:
+			typed = true;
+			cmd_run_line(line.text);
+			fflush(stdout);
+			typed = false;
+			how = WRITE_ALL;
+			break;
+		case LINE_TOO_LONG:
+			iprintf("the line is too long, at most %u bytes are allowed\n", LINE_BYTES_MAX);
+			break;
+		case LINE_EDITING:
+		case LINE_CANCELLED:
+			break;
+		}
+	}
+}

@@ -1,0 +1,30 @@
+/* Console commands from a file that the host hands over (kernel/machine/boot_text.h), run instead of the console.
+ *
+ * One command a line; lines end with LF, CR LF or CR, the last one perhaps with nothing. Blank lines and lines that
+ * begin with # are skipped; a # at the start of a later word begins a comment too. Each command is echoed behind the
+ * prompt. After a command that failed the next one runs. A line longer than LINE_BYTES_MAX is a command that failed,
+ * which is what `!` in front of it wants.
+ */
+#pragma once
+
+#include "lib/types.h"
+
+/* A line found in a script. */
+struct script_line {
+	const char *text; /* not terminated */
+	size_t length;
+	unsigned number; /* from 1 */
+};
+
+/* Finds the next line that isn't blank or a comment. *at and *number start as 0 and are its own. False: none left. */
+bool script_next(const char *script, size_t length, size_t *at, unsigned *number, struct script_line *out);
+
+/* Runs the script if there is one, and then ends the machine: POWER_OK, or POWER_FAILED if a command failed. Returns
+ * only when there is none. */
+void script_run(void);
+
+/* Ends the script that runs behind the command that calls this, with the status that it has then. False: none runs. */
+bool script_end(void);
+
+/* Whether one runs, so that nobody types. */
+bool script_running(void);

@@ -19,7 +19,7 @@
 #include "kernel/machine/boot_text.h"
 #include "kernel/memory/memory.h"
 #include "kernel/sched/idle.h"
-#include "kernel/sched/sched.h"
+#include "kernel/sched/runqueue.h"
 #include "kernel/sched/thread.h"
 #include "kernel/shell/knob.h"
 #include "lib/table.h"
@@ -74,9 +74,10 @@ static void start_interrupts(void)
 	for (unsigned irq = 0; irq < ACPI_ISA; irq++)
 		if (acpi->isa[irq].set)
 			irq_isa_override(irq, acpi->isa[irq].gsi, acpi->isa[irq].level, acpi->isa[irq].low);
-	sched_init();
-	tty_start();
-	irq_restore(true);
+	sched_init(idle_wake_due);
+	if (!tty_start())
+		log_printf("tty: no interrupt for COM1, input doesn't work");
+	irq_enable();
 }
 
 /* The console's thread: devices first, since bringing them up may wait. */
@@ -94,8 +95,10 @@ static void console_thread(void *unused)
 _Noreturn void kernel_main(const struct boot_info *info)
 {
 	trap_init();
-	tty_init();
+	const bool seen = tty_init();
 	say_version();
+	if (!seen)
+		log_printf("tty: no UART at COM1, nobody will see this");
 	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION)
 		panic("boot: the loader's information is not of version %u", BOOT_INFO_VERSION);
 	boot_text_cmdline(info, cmdline, sizeof(cmdline));

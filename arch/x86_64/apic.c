@@ -3,10 +3,8 @@
 #include "arch/x86_64/apic.h"
 
 #include "arch/x86_64/asm.h"
-#include "arch/x86_64/clock.h"
 #include "arch/x86_64/irq_private.h"
 #include "arch/x86_64/paging.h"
-#include "arch/x86_64/timer.h"
 #include "arch/x86_64/trap.h"
 #include "lib/bits.h"
 
@@ -27,7 +25,6 @@
 #define DIVIDE_BY_16 0x3u
 
 static volatile uint32_t *lapic;
-static uint64_t ticks_per_ns; /* in 2^-32 */
 
 static uint32_t lapic_read(unsigned reg)
 {
@@ -87,43 +84,17 @@ uint32_t lapic_id(void)
 	return lapic_read(LAPIC_ID) >> 24;
 }
 
-void lapic_timer_free_run(void)
+void lapic_timer_mode(unsigned vector)
 {
-	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
-	lapic_write(LAPIC_TIMER_INITIAL, 0xffffffffu);
+	lapic_write(LAPIC_LVT_TIMER, vector ? vector : LVT_MASKED); /* one-shot */
+}
+
+void lapic_timer_start(uint32_t ticks)
+{
+	lapic_write(LAPIC_TIMER_INITIAL, ticks);
 }
 
 uint32_t lapic_timer_count(void)
 {
 	return lapic_read(LAPIC_TIMER_CURRENT);
-}
-
-static void timer_irq(void *fn)
-{
-	((void (*)(void))fn)();
-}
-
-void timer_init(void (*fn)(void))
-{
-	ticks_per_ns = (clock_lapic_hz() << 32) / 1000000000u;
-	lapic_write(LAPIC_TIMER_INITIAL, 0);
-	irq_set_vector(VECTOR_TIMER, timer_irq, (void *)fn);
-	lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER); /* one-shot */
-}
-
-void timer_arm(uint64_t deadline_ns)
-{
-	uint64_t now = clock_ns();
-	uint32_t ticks = 1;
-
-	if (deadline_ns == UINT64_MAX) {
-		lapic_write(LAPIC_TIMER_INITIAL, 0);
-		return;
-	}
-	if (deadline_ns > now) {
-		/* One tick more, so that the deadline has passed when it fires. */
-		unsigned __int128 wanted = ((unsigned __int128)(deadline_ns - now) * ticks_per_ns >> 32) + 1;
-		ticks = wanted > UINT32_MAX ? UINT32_MAX : (uint32_t)wanted;
-	}
-	lapic_write(LAPIC_TIMER_INITIAL, ticks);
 }

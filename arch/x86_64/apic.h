@@ -1,4 +1,4 @@
-/* Interrupt controllers: the local APIC with its one-shot timer, the IOAPICs, the old 8259s (switched off).
+/* Interrupt controllers: the local APIC, the IOAPICs, the old 8259s (switched off).
  *
  * What the ACPI tables say is passed in; nothing here reads them.
  */
@@ -16,10 +16,3 @@ int ioapic_add(paddr_t paddr, unsigned gsi_base);
 
 /* An ISA interrupt that isn't wired to the input of its number, edge triggered, active high. */
 void irq_isa_override(unsigned isa, unsigned gsi, bool level, bool active_low);
-
-/* Calls fn with interrupts off when the time that timer_arm was given has come. After clock_init. */
-void timer_init(void (*fn)(void));
-
-/* Makes the timer fire at that time on clock_ns, at once when it has passed; may fire early when it is far off.
- * Replaces what was armed; UINT64_MAX: not at all. With interrupts off. */
-void timer_arm(uint64_t deadline_ns);

@@ -7,7 +7,7 @@
 #include "arch/x86_64/clock.h"
 
 #include "arch/x86_64/asm.h"
-#include "arch/x86_64/timer.h"
+#include "arch/x86_64/irq_private.h"
 #include "lib/bits.h"
 
 #define PM_HZ	   3579545u /* ACPI specification 6.4, section 4.8.2.1 */
@@ -107,7 +107,8 @@ const char *clock_init(uint16_t port, unsigned pm_bits, uint64_t epoch_tsc)
 	const struct reference pit = {"PIT", PIT_HZ, 0xffff, true};
 	const char *name = NULL;
 
-	lapic_timer_free_run();
+	lapic_timer_mode(0);
+	lapic_timer_start(UINT32_MAX);
 	pm_port = port;
 	for (unsigned try = 0; !name && port && try < 3; try++)
 		if (measure(&pm))

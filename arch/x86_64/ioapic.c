@@ -88,8 +88,10 @@ static int route(unsigned gsi, bool level, bool low, irq_fn *fn, void *arg)
 	return -1;
 }
 
-int irq_install(unsigned gsi, bool level, irq_fn *fn, void *arg)
+int irq_install(unsigned gsi, enum irq_trigger trigger, irq_fn *fn, void *arg)
 {
+	const bool level = trigger == IRQ_LEVEL;
+
 	for (unsigned irq = 0; irq < ISA_IRQS; irq++)
 		if (isa[irq].overridden && isa[irq].gsi == gsi)
 			return route(gsi, isa[irq].level, isa[irq].low, fn, arg);
@@ -100,5 +102,5 @@ int irq_install_isa(unsigned irq, irq_fn *fn, void *arg)
 {
 	if (irq >= ISA_IRQS)
 		return -1;
-	return irq_install(isa[irq].overridden ? isa[irq].gsi : irq, false, fn, arg);
+	return irq_install(isa[irq].overridden ? isa[irq].gsi : irq, IRQ_EDGE, fn, arg);
 }

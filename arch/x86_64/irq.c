@@ -3,12 +3,10 @@
 #include "arch/x86_64/irq.h"
 
 #include "arch/x86_64/asm.h"
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/irq_private.h"
 #include "arch/x86_64/trap.h"
 #include "lib/table.h"
-#include "port/mm_port.h"
-
-#define IRQ_CPUS 64u /* MM_CPUS_MAX, which this layer does not know */
 
 static struct {
 	irq_fn *fn;
@@ -19,11 +17,11 @@ static struct {
 static struct irq_cpu {
 	uint64_t handled, unexpected;
 	uint64_t off_since, off_max; /* in TSC ticks */
-} cpus[IRQ_CPUS];
+} cpus[CPUS_MAX];
 
 static struct irq_cpu *my_cpu(void)
 {
-	return &cpus[mm_port_cpu()];
+	return &cpus[cpu_number()];
 }
 
 #define SUM_STAT(field, help)                           \
@@ -31,7 +29,7 @@ static struct irq_cpu *my_cpu(void)
 	{                                               \
 		uint64_t sum = 0;                       \
                                                         \
-		for (unsigned i = 0; i < IRQ_CPUS; i++) \
+		for (unsigned i = 0; i < CPUS_MAX; i++) \
 			sum += cpus[i].field;           \
 		return sum;                             \
 	}                                               \
@@ -44,7 +42,7 @@ uint64_t irq_off_max_tsc(void)
 {
 	uint64_t max = 0;
 
-	for (unsigned i = 0; i < IRQ_CPUS; i++)
+	for (unsigned i = 0; i < CPUS_MAX; i++)
 		max = cpus[i].off_max > max ? cpus[i].off_max : max;
 	return max;
 }
@@ -73,12 +71,16 @@ bool irq_save(void)
 	return on;
 }
 
-void irq_restore(bool on)
+void irq_enable(void)
 {
-	if (!on)
-		return;
 	off_end();
 	__asm__ volatile("sti" ::: "memory");
+}
+
+void irq_restore(bool on)
+{
+	if (on)
+		irq_enable();
 }
 
 void irq_halt(void)

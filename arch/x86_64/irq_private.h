@@ -15,3 +15,9 @@ void lapic_eoi(void);
 
 /* The boot CPU's id, for routing. */
 uint32_t lapic_id(void);
+
+/* The local APIC's timer counts down from so many ticks to 0, once; 0: it stands still. At 0 it interrupts with the
+ * vector that it was given, or doesn't interrupt while that is 0. And where it has got to. */
+void lapic_timer_mode(unsigned vector);
+void lapic_timer_start(uint32_t ticks);
+uint32_t lapic_timer_count(void);

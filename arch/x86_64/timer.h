@@ -1,9 +1,12 @@
-/* What the clock's calibration and the local APIC timer tell each other.
+/* The timer: one interrupt at one time, which the local APIC gives.
  */
 #pragma once
 
 #include "lib/types.h"
 
-/* Lets the timer count down from its largest value, without an interrupt; and where it has got to. */
-void lapic_timer_free_run(void);
-uint32_t lapic_timer_count(void);
+/* Calls fn with interrupts off when the time that timer_arm was given has come. After clock_init. */
+void timer_init(void (*fn)(void));
+
+/* Makes the timer fire at that time on clock_ns, at once when it has passed; may fire early when it is far off.
+ * Replaces what was armed; UINT64_MAX: not at all. With interrupts off. */
+void timer_arm(uint64_t deadline_ns);

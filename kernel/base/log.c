@@ -7,14 +7,18 @@
 
 #include "arch/x86_64/clock.h"
 #include "kernel/base/tty.h"
-#include "kernel/console/console.h"
 
 #define RING_BYTES (32u * 1024u)
 #define LINE_MAX   220u /* with its time */
 
+static void nothing(void)
+{
+}
+
 static char ring[RING_BYTES];
 static bool ring_only;
 static uint64_t written; /* bytes ever; the ring holds the last RING_BYTES of them */
+static void (*hide_row)(void) = nothing, (*show_row)(void) = nothing;
 
 static void ring_add(const char *line, size_t count)
 {
@@ -39,9 +43,15 @@ void log_printf(const char *fmt, ...)
 	ring_add(line, at);
 	if (ring_only)
 		return;
-	console_hide();
+	hide_row();
 	tty_write(line, at);
-	console_show();
+	show_row();
+}
+
+void log_row_owner(void (*hide)(void), void (*show)(void))
+{
+	hide_row = hide;
+	show_row = show;
 }
 
 void log_quiet(bool quiet)

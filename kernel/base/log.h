@@ -7,6 +7,10 @@
 /* Adds one line, without a newline at its end. Lines over 200 bytes are cut. Any context but interrupt handlers. */
 void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Who owns the terminal's last row from now on: around each line of the log, hide takes what stands there out of the
+ * way and show puts it back. */
+void log_row_owner(void (*hide)(void), void (*show)(void));
+
 /* While quiet, lines go into the ring only: for tests that provoke what is logged. */
 void log_quiet(bool quiet);
 

@@ -1,5 +1,4 @@
-/* The verbs of mm's port that need the kernel (port/mm_port.h is their manual page), and what a failed ASSERT does.
- */
+/* The verbs of mm's port that need the kernel; port/mm_port.h is their manual page. */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -7,7 +6,6 @@
 #include "kernel/base/log.h"
 #include "kernel/base/panic.h"
 #include "kernel/sched/thread.h"
-#include "lib/assert.h"
 #include "port/mm_port.h"
 
 uint64_t mm_port_now_ns(void)
@@ -46,9 +44,4 @@ void mm_port_log(const char *fmt, ...)
 	vsniprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	log_printf("%s", text);
-}
-
-void assert_failed(const char *file, int line, const char *cond)
-{
-	panic("%s:%d: %s doesn't hold", file, line, cond);
 }

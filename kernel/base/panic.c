@@ -12,6 +12,7 @@
 #include "kernel/base/power.h"
 #include "kernel/base/tty.h"
 #include "kernel/sched/thread.h"
+#include "lib/assert.h"
 
 void (*panic_hook)(const char *message);
 
@@ -101,4 +102,23 @@ _Noreturn void kernel_trap(const struct trap_frame *frame, const char *cause)
 	say("  in thread %s, vector %lu", thread_name(thread_current()), frame->vector);
 	say_registers(frame);
 	end(frame->rip, frame->rsp, frame->rbp);
+}
+
+/* Asked for by newlib's assert, and by code that the compiler adds for the stack protector. */
+_Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression);
+_Noreturn void __stack_chk_fail(void);
+
+_Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression)
+{
+	panic("%s:%d: %s: assertion %s failed", file, line, function ? function : "?", expression);
+}
+
+_Noreturn void __stack_chk_fail(void)
+{
+	panic("stack protector: a buffer on the stack of the caller was overrun");
+}
+
+void assert_failed(const char *file, int line, const char *cond)
+{
+	panic("%s:%d: %s doesn't hold", file, line, cond);
 }

@@ -8,7 +8,6 @@
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/firmware.h"
 #include "kernel/base/tty.h"
-#include "kernel/machine/acpi.h"
 
 #define PORT_DEBUG_EXIT 0xf4u
 #define PORT_RESET	0xcf9u /* PCI reset control: 6 is a full reset */
@@ -22,6 +21,13 @@
 
 /* Reads of a port, each of which takes about a microsecond on a PC: what a machine gets to react. */
 #define PATIENCE 200000u
+
+static const struct acpi_power *acpi; /* written at boot */
+
+void power_use_acpi(const struct acpi_power *registers)
+{
+	acpi = registers;
+}
 
 static _Noreturn void halt_for_ever(void)
 {
@@ -39,15 +45,13 @@ static void sleep_by(uint16_t port, unsigned type)
 
 static bool acpi_can(void)
 {
-	const struct acpi_power *p = &acpi_info()->power;
-
-	return p->control_a && p->has_s5;
+	return acpi && acpi->control_a && acpi->has_s5;
 }
 
 /* Sleep state S5, ACPI specification 6.4, section 16.1.7. Returns when the machine doesn't. */
 static void acpi_power_off(void)
 {
-	const struct acpi_power *p = &acpi_info()->power;
+	const struct acpi_power *p = acpi;
 
 	if (p->smi_command && p->enable && !(inw(p->control_a) & CONTROL_ACPI_MODE)) {
 		outb(p->smi_command, p->enable);
@@ -72,7 +76,7 @@ _Noreturn void power_exit(unsigned status)
 		{"by the firmware", firmware_can, firmware_power_off},
 		{"the machine can be switched off now", NULL, NULL},
 	};
-	static unsigned next; /* one that panics isn't tried again */
+	static unsigned next; /* one that panics isn't tried again; whoever ends the machine */
 	char line[64];
 
 	tty_flush();

@@ -9,8 +9,8 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/uart.h"
-#include "kernel/base/log.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/wait.h"
 #include "lib/table.h"
 
 #define RX_BYTES   1024u
@@ -86,22 +86,20 @@ static void tty_irq(void *arg)
 	}
 }
 
-void tty_init(void)
+bool tty_init(void)
 {
-	if (!uart_init())
-		log_printf("tty: no UART at COM1, nobody will see this");
+	return uart_init();
 }
 
-void tty_start(void)
+bool tty_start(void)
 {
-	if (irq_install_isa(UART_IRQ, tty_irq, NULL) < 0) {
-		log_printf("tty: no interrupt for COM1, input doesn't work");
-		return;
-	}
+	if (irq_install_isa(UART_IRQ, tty_irq, NULL) < 0)
+		return false;
 	bool on = irq_save();
 	by_interrupts = true;
 	set_interrupts();
 	irq_restore(on);
+	return true;
 }
 
 static void tx_put(uint8_t byte)

@@ -23,8 +23,10 @@ void tty_flush(void);
 /* From now on every write is polled and nothing waits for an interrupt or another thread: for panics. */
 void tty_panic_mode(void);
 
-/* Finds the UART; from then on writes go out, polled. At boot, before anything is said. */
-void tty_init(void);
+/* Finds the UART; from then on writes go out, polled. At boot, before anything is said. False: there is none, and
+ * nobody will see what is written. */
+bool tty_init(void);
 
-/* From now on by interrupts. When the interrupt controllers are up. */
-void tty_start(void);
+/* From now on by interrupts. When the interrupt controllers are up. False: COM1 has no interrupt, so there will be no
+ * input. */
+bool tty_start(void);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "kernel/console/console.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sched/wait.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/sorted.h"
 #include "kernel/shell/work.h"

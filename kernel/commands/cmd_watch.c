@@ -6,7 +6,7 @@
 #include "kernel/base/tty.h"
 #include "kernel/console/console.h"
 #include "kernel/console/script.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sched/wait.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/line.h"
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "kernel/base/log.h"
 #include "kernel/base/tty.h"
 #include "kernel/console/script.h"
 #include "kernel/shell/cmd.h"
@@ -84,7 +85,9 @@ static void write_text(const char *text)
 		tty_write(text++, 1);
 }
 
-void console_hide(void)
+/* Around lines of the log: takes the line that is being typed out of the way, and puts it back. Nothing when none is,
+ * as while a command runs. */
+static void hide_row(void)
 {
 	if (row == ROW_LINE)
 		line_hide(&line);
@@ -92,7 +95,7 @@ void console_hide(void)
 		write_text(ERASE);
 }
 
-void console_show(void)
+static void show_row(void)
 {
 	if (row == ROW_LINE)
 		line_show(&line);
@@ -214,6 +217,7 @@ void console_run(void *unused)
 {
 	(void)unused;
 
+	log_row_owner(hide_row, show_row);
 	script_run();
 	for (;;) {
 		switch (read_line()) {

@@ -8,6 +8,7 @@
 #include "kernel/machine/boot_text.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/line.h"
+#include "kernel/shell/script_lines.h"
 
 static bool running, failed;
 

@@ -4,8 +4,9 @@
 
 #include "arch/x86_64/paging.h"
 #include "kernel/base/log.h"
+#include "kernel/base/power.h"
 
-static struct acpi_info info;
+static struct acpi_info info; /* written by acpi_init, constant afterwards */
 
 /* Through the direct map where it reaches all of it; firmware may keep tables in memory that it doesn't cover. */
 static const uint8_t *map_table(paddr_t paddr, size_t bytes)
@@ -23,6 +24,7 @@ static const uint8_t *map_table(paddr_t paddr, size_t bytes)
 void acpi_init(paddr_t rsdp)
 {
 	unsigned tables = acpi_parse(rsdp, map_table, log_printf, &info);
+	power_use_acpi(&info.power);
 
 	log_printf("ACPI: %u tables, %u CPU%s, %u IOAPIC%s, ECAM 0x%lx, PM timer port 0x%x", tables, info.cpus,
 		   info.cpus == 1 ? "" : "s", info.ioapic_count, info.ioapic_count == 1 ? "" : "s", info.ecam,

@@ -3,6 +3,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/start.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/wait.h"
 #include "mm/mm.h"
 #include "mm/report.h"
 

@@ -4,20 +4,18 @@
 
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/irq.h"
-#include "kernel/sched/sched.h"
+#include "kernel/sched/runqueue.h"
 #include "kernel/sched/thread.h"
-#include "mm/mm.h"
-#include "port/mm_port.h"
 
-static const struct idle_row *running[MM_CPUS_MAX];
+static const struct idle_row *running[CPUS_MAX]; /* each CPU's own; read by it with interrupts off */
 
-static uint64_t halted_ns, halts;
+static uint64_t halted_ns, halts; /* the idle loop's */
 STAT(idle_halted, "idle.halted_ns", "ns", "the CPU was halted, since there was nothing to do", &halted_ns);
 STAT(idle_halts, "idle.halts", "halts", "how often it was", &halts);
 
 void idle_wake_due(void)
 {
-	const struct idle_row *row = running[mm_port_cpu()];
+	const struct idle_row *row = running[cpu_number()];
 
 	if (row)
 		row->wake_due();
@@ -31,7 +29,7 @@ static void halt_until(uint64_t wake_ns)
 		irq_restore(on);
 		return;
 	}
-	sched_arm(wake_ns);
+	runqueue_arm(runqueue_mine(), wake_ns);
 	uint64_t before = clock_ns();
 	irq_halt();
 	halted_ns += clock_ns() - before;
@@ -40,7 +38,7 @@ static void halt_until(uint64_t wake_ns)
 
 _Noreturn void idle_run(void)
 {
-	const struct idle_row **mine = &running[mm_port_cpu()];
+	const struct idle_row **mine = &running[cpu_number()];
 
 	for (;;) {
 		uint64_t halt_ns = UINT64_MAX;

@@ -14,7 +14,7 @@ enum idle_verdict {
 
 /* Something worth doing meanwhile: a row beside the code that does it.
  *
- * run       does a little, and makes way as soon as mm_port_should_yield() says so. wake_ns is set with IDLE_LATER only
+ * run       does a little, and makes way as soon as thread_wake_due() says so. wake_ns is set with IDLE_LATER only
  * wake_due  told when a thread becomes ready while the CPU is in run; interrupts are off */
 struct idle_row {
 	enum idle_verdict (*run)(uint64_t *wake_ns);
@@ -30,5 +30,6 @@ TABLE_DECLARE(idle);
 /* The boot CPU's idle loop: runs the rows while they have something to do, else halts. */
 _Noreturn void idle_run(void);
 
-/* A thread became ready: tells the row that this CPU's idle loop is in, if it is in one. Interrupts off. */
+/* A thread became ready: tells the row that this CPU's idle loop is in, if it is in one. Interrupts off. For
+ * sched_init. */
 void idle_wake_due(void);

@@ -1,6 +1,6 @@
-/* Cooperative threads: one runs until it blocks, sleeps or yields; interrupts only make others ready.
+/* Cooperative threads: one runs until it blocks, sleeps (wait.h) or yields; interrupts only make others ready.
  *
- * Per-CPU run queues, laid out for many CPUs; the boot CPU is the only one that runs. A thread has a fixed stack with
+ * Each CPU has a queue of its own, though the boot CPU is the only one that runs yet. A thread has a fixed stack with
  * an unmapped guard page below it. Nothing here allocates but thread_create.
  */
 #pragma once
@@ -22,16 +22,6 @@ const char *thread_name(const struct thread *t);
 
 /* Lets every other ready thread run first. */
 void thread_yield(void);
-
-/* Blocks until that time on clock_ns, or until thread_wake; UINT64_MAX: only that. A thread_wake that came since the
- * last block isn't lost: it ends this one at once. So callers look at their condition again. */
-void thread_block_until(uint64_t wake_ns);
-
-/* Blocks for at least ns, whoever wakes it meanwhile (that wake-up then isn't lost but ends the next block). */
-void thread_sleep_ns(uint64_t ns);
-
-/* Makes t ready. Any context, interrupt handlers included. */
-void thread_wake(struct thread *t);
 
 /* A thread is ready to run: what runs now should get out of the way if it is only filling time. */
 bool thread_wake_due(void);

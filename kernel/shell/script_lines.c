@@ -1,7 +1,7 @@
 /* Where the lines of a script are. */
-#include <string.h>
+#include "kernel/shell/script_lines.h"
 
-#include "kernel/console/script.h"
+#include <string.h>
 
 static bool is_end(char c)
 {

@@ -6,6 +6,7 @@
 #include "arch/x86_64/clock.h"
 #include "kernel/base/panic.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/wait.h"
 #include "mm/mm.h"
 #include "tests/guest/guest.h"
 #include "tests/unit/fixture.h"

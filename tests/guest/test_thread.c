@@ -3,6 +3,7 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/irq.h"
 #include "kernel/sched/thread.h"
+#include "kernel/sched/wait.h"
 #include "tests/unit/test.h"
 
 #define MS 1000000ull

@@ -1,7 +1,7 @@
 /* Where the lines of a script are. */
 #include <string.h>
 
-#include "kernel/console/script.h"
+#include "kernel/shell/script_lines.h"
 #include "tests/unit/test.h"
 
 /* All lines of the script, each with its number ahead and a bar behind. */

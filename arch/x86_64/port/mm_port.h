@@ -20,6 +20,7 @@
 
 #include <string.h>
 
+#include "arch/x86_64/cpu.h"
 #include "arch/x86_64/spinlock.h"
 #include "lib/types.h"
 
@@ -62,12 +63,12 @@ bool mm_port_should_yield(void);
 
 static inline unsigned mm_port_cpus(void)
 {
-	return 1;
+	return cpu_count();
 }
 
 static inline unsigned mm_port_cpu(void)
 {
-	return 0; /* the boot CPU is the only one that runs; per-CPU state is indexed by this everywhere */
+	return cpu_number();
 }
 
 void mm_port_relax(void);

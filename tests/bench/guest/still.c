@@ -9,7 +9,7 @@
 
 #include "arch/x86_64/clock.h"
 #include "kernel/console/console.h"
-#include "kernel/sched/thread.h"
+#include "kernel/sched/wait.h"
 #include "kernel/shell/knob.h"
 #include "kernel/shell/sorted.h"
 #include "kernel/shell/work.h"

@@ -9,8 +9,6 @@
 #include "mm/contents.h"
 #include "mm/shuffle.h"
 
-struct mm mm_system __attribute__((aligned(4096)));
-
 struct layout {
 	uint32_t area_count;
 	uint32_t gib_count;

@@ -117,7 +117,9 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 	}
 }
 
-/* --- rows of stats, all of mm_system --- */
+/* --- the kernel's allocator, and rows of stats, all of it --- */
+
+struct mm mm_system __attribute__((aligned(4096)));
 
 #define SUM_OF_CPUS(field)                                         \
 	static uint64_t sum_##field(void)                          \

@@ -32,24 +32,24 @@ static const char *const off_on[] = {"off", "on", NULL};
 
 void (*report_wake_hook)(struct mm *mm);
 
-void report_changed(void)
+static void changed(void)
 {
 	if (report_wake_hook)
 		report_wake_hook(&mm_system);
 }
 
+KNOB(report_order, .name = "report.order", .unit = "order", .max = MM_ORDER_MAX,
+     .help = "smallest block that is reported", .value = &report_order_min, .changed = changed);
+KNOB(report_reserve, .name = "report.reserve_pct", .unit = "% of managed", .max = 100,
+     .help = "free memory that is never reported", .value = &report_reserve_pct, .changed = changed);
 KNOB(report_delay, .name = "report.delay_ms", .unit = "ms", .max = 3600000,
-     .help = "from the moment there is something to report to the first batch", .value = &delay_ms,
-     .changed = report_changed);
+     .help = "from the moment there is something to report to the first batch", .value = &delay_ms, .changed = changed);
 KNOB(report_batch, .name = "report.batch", .unit = "blocks", .min = 1, .max = REPORT_SLOTS * PAGE_BATCH_BLOCKS,
-     .help = "blocks of report.order's size that a batch covers at most", .value = &batch_blocks,
-     .changed = report_changed);
+     .help = "blocks of report.order's size that a batch covers at most", .value = &batch_blocks, .changed = changed);
 KNOB(report_timeout, .name = "report.timeout_ms", .unit = "ms", .min = 1, .max = 600000,
-     .help = "how long the device may take to answer before it is reset", .value = &timeout_ms,
-     .changed = report_changed);
+     .help = "how long the device may take to answer before it is reset", .value = &timeout_ms, .changed = changed);
 KNOB(report_rate, .name = "report.rate_mbps", .unit = "MB/s", .max = RATE_MBPS_MAX,
-     .help = "as much as is reported at most, on report now too; 0: no limit", .value = &rate_mbps,
-     .changed = report_changed);
+     .help = "as much as is reported at most, on report now too; 0: no limit", .value = &rate_mbps, .changed = changed);
 KNOB(report_poison, .name = "report.poison", .unit = "", .boot = true, .choices = off_on, .value = &poison,
      .help = "report zeroed memory only, which stays zero, where the host promises it (PAGE_POISON)");
 

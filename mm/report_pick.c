@@ -6,17 +6,11 @@
  */
 #include "mm/report_pick.h"
 
-#include "lib/table.h"
 #include "mm/buddy.h"
 #include "mm/marks.h"
 
 uint64_t report_order_min = MM_ORDER_AREA;
-static uint64_t reserve_pct = 0;
-
-KNOB(report_order, .name = "report.order", .unit = "order", .max = MM_ORDER_MAX,
-     .help = "smallest block that is reported", .value = &report_order_min, .changed = report_changed);
-KNOB(report_reserve, .name = "report.reserve_pct", .unit = "% of managed", .max = 100,
-     .help = "free memory that is never reported", .value = &reserve_pct, .changed = report_changed);
+uint64_t report_reserve_pct = 0;
 
 static uint64_t frames_above(uint64_t have, uint64_t keep)
 {
@@ -25,7 +19,7 @@ static uint64_t frames_above(uint64_t have, uint64_t keep)
 
 void report_budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
 {
-	uint64_t goal = marks_goal(mm), reserve = mm->managed * reserve_pct / 100;
+	uint64_t goal = marks_goal(mm), reserve = mm->managed * report_reserve_pct / 100;
 	uint64_t unreported = mm->free - mm->reported;
 	uint64_t now = marks_hold(mm) ? 0 : smaller(unreported, mm->report_engine.now_frames);
 

@@ -1,16 +1,12 @@
 /* Which blocks may go to the host: what mm/report.c asks. All calls want the lock held.
- *
- * Knobs: report.order, report.reserve_pct.
  */
 #pragma once
 
 #include "mm/report.h"
 #include "mm/state.h"
 
-extern uint64_t report_order_min; /* the knob report.order */
-
-/* Wakes the reporting thread: a knob was changed. */
-void report_changed(void);
+/* The knobs report.order and report.reserve_pct. */
+extern uint64_t report_order_min, report_reserve_pct;
 
 /* Whether there is a reporter, and it keeps zero. */
 bool report_keeps_zero(const struct mm *mm);

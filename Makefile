@@ -182,7 +182,7 @@ run: all
 debug: all
 	@GDB=1 scripts/run || [ $$? = 130 ]
 
-check: $(O)/host/unit
+check: $(O)/host/unit $(filter-out $(OBJ)/kernel/tests/%,$(KERNEL_O))
 	@scripts/check $(O) $(C_FILES)
 
 test: all $(O)/host/unit $(O)/tests/liar.efi

@@ -84,14 +84,51 @@ def test_the_other_dialect_is_found(line, refused, tmp_path):
 @pytest.mark.parametrize("layer, include, allowed", [
     ("mm", "kernel/base/log.h", False), ("mm", "port/driver_port.h", False), ("mm", "port/mm_port.h", True),
     ("lib", "mm/mm.h", False), ("drivers", "mm/mm.h", True), ("boot", "lib/types.h", False),
-    ("kernel", "tests/unit/test.h", False), ("arch", "boot/boot_info.h", True), ("arch", "kernel/base/log.h", False),
+    ("kernel", "tests/unit/test.h", False), ("arch/x86_64", "boot/boot_info.h", True),
+    ("arch/x86_64", "kernel/base/log.h", False), ("kernel/shell", "mm/mm.h", False),
+    ("kernel/sched", "arch/x86_64/cpu.h", True), ("kernel/base", "mm/mm.h", False),
+    ("kernel/base", "kernel/sched/wait.h", True), ("kernel/sched", "kernel/base/log.h", False),
+    ("kernel/console", "kernel/commands/topic.h", False), ("kernel/commands", "kernel/commands/topic.h", True),
+    ("kernel", "kernel/commands/topic.h", False), ("kernel", "kernel/console/console.h", True),
+    ("room", "lib/bits.h", False),
 ])
 def test_an_include_against_the_layers_is_found(layer, include, allowed, tmp_path):
-    (tmp_path / layer).mkdir()
+    (tmp_path / layer).mkdir(parents=True)
     (tmp_path / layer / "a.c").write_text(f'#include "{include}"\n', encoding="ascii")
     done = subprocess.run([os.path.join(machine.ROOT, "scripts/check-layers"), f"{layer}/a.c"], cwd=tmp_path,
                           capture_output=True, text=True, check=False)
     assert (done.returncode == 0) == allowed, done.stderr
+
+
+def calls(directory, **files):
+    """Compiles files, named by their paths with _ for /, where check-calls then looks for their objects."""
+    for name, text in files.items():
+        path = directory / (name.replace("_", "/") + ".c")
+        made = directory / "obj" / path.relative_to(directory).with_suffix(".o")
+        for place in (path, made):
+            place.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="ascii")
+        subprocess.run(["gcc", "-c", str(path), "-o", str(made)], check=True)
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts/check-calls"), "obj"], cwd=directory,
+                          capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def test_calls_that_go_up_and_circles_are_found(tmp_path):
+    b_for_a, c_for_b = "void b(void); void a(void) { b(); }", "void c(void); void b(void) { c(); }"
+    assert calls(tmp_path, kernel_main=b_for_a, mm_b=c_for_b, lib_c="void c(void) { }") == (0, "")
+    status, errors = calls(tmp_path, lib_c="void b(void); void c(void) { b(); }")
+    assert status == 1 and "lib/c.c uses b of mm/b.c, which lies above it" in errors
+    assert "circle: lib/c.c uses b of mm/b.c; mm/b.c uses c of lib/c.c" in errors
+    status, errors = calls(tmp_path / "three", mm_a=b_for_a, mm_b=c_for_b, mm_c="void a(void); void c(void) { a(); }",
+                           mm_d="void a(void); void d(void) { a(); }")
+    assert status == 1 and errors.count(" uses ") == 3 and "mm/d.c" not in errors
+
+
+def test_a_port_is_called_from_below_and_the_end_by_everybody(tmp_path):
+    assert calls(tmp_path, mm_a="void mm_port_log(void), panic(void); void a(void) { mm_port_log(); panic(); }",
+                 kernel_memory_port="void a(void); void mm_port_log(void) { a(); } void panic(void) { a(); }"
+                 ) == (0, "")
 
 
 @pytest.mark.parametrize("variables, message", [

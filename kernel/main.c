@@ -27,7 +27,7 @@
 
 #define IOAPIC_PC_PADDR 0xfec00000u /* where a PC without a MADT has it */
 
-static uint64_t boot_ms;
+static uint64_t boot_ms; /* (T, A) */
 STAT(boot_ms, "boot.ms", "ms", "from the loader's start to the prompt", &boot_ms);
 
 static uint64_t irq_off_max_ns(void)
@@ -37,8 +37,8 @@ static uint64_t irq_off_max_ns(void)
 
 STAT_GET(irq_off_max, "irq.off_max_ns", "ns", "longest time with interrupts off", irq_off_max_ns);
 
-static char cmdline[BOOT_CMDLINE_MAX + 1];
-static char terminal[256];
+static char cmdline[BOOT_CMDLINE_MAX + 1]; /* (B) */
+static char terminal[256];		   /* (B) */
 
 static void say_version(void)
 {

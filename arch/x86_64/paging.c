@@ -62,9 +62,11 @@ static paddr_t new_table(void)
 	return table;
 }
 
-/* The entry for va at that level. With make, tables on the way are made. NULL: none, no memory, or a large page above
- * it. */
-static uint64_t *entry_in(paddr_t top, uint64_t va, unsigned level, bool make)
+/* What becomes of tables that aren't there on the way to an entry. */
+enum missing { MISSING_STAY, MISSING_MADE };
+
+/* The entry for va at that level. NULL: a table is missing, there is no memory for one, or a large page lies above. */
+static uint64_t *entry_in(paddr_t top, uint64_t va, unsigned level, enum missing missing)
 {
 	uint64_t *table = phys_to_virt(top);
 
@@ -74,7 +76,7 @@ static uint64_t *entry_in(paddr_t top, uint64_t va, unsigned level, bool make)
 		if (l == level)
 			return entry;
 		if (!(*entry & PTE_PRESENT)) {
-			paddr_t below = make ? new_table() : 0;
+			paddr_t below = missing == MISSING_MADE ? new_table() : 0;
 
 			if (!below)
 				return NULL;
@@ -86,9 +88,9 @@ static uint64_t *entry_in(paddr_t top, uint64_t va, unsigned level, bool make)
 	}
 }
 
-static uint64_t *entry_at(uint64_t va, unsigned level, bool make)
+static uint64_t *entry_at(uint64_t va, unsigned level, enum missing missing)
 {
-	return entry_in(root, va, level, make);
+	return entry_in(root, va, level, missing);
 }
 
 int paging_begin(void)
@@ -110,7 +112,7 @@ int paging_map(uint64_t va, paddr_t paddr, uint64_t bytes, unsigned flags)
 
 		while (level && (!is_aligned(va | paddr, entry_bytes(level)) || bytes < entry_bytes(level)))
 			level--;
-		uint64_t *entry = entry_at(va, level, true);
+		uint64_t *entry = entry_at(va, level, MISSING_MADE);
 		if (!entry || (*entry & PTE_PRESENT))
 			return -1;
 		*entry = paddr | bits | (level ? PTE_LARGE : 0);
@@ -126,7 +128,7 @@ int paging_map_identity(paddr_t paddr, uint64_t bytes, bool device)
 	if (!identity_root)
 		identity_root = new_table();
 	for (paddr_t at = paddr; at < paddr + bytes; at += FRAME_SIZE) {
-		uint64_t *entry = identity_root ? entry_in(identity_root, at, 0, true) : NULL;
+		uint64_t *entry = identity_root ? entry_in(identity_root, at, 0, MISSING_MADE) : NULL;
 
 		if (!entry)
 			return -1;
@@ -153,7 +155,7 @@ void paging_leave_identity(void)
 
 paddr_t paging_unmap(uint64_t va)
 {
-	uint64_t *entry = entry_at(va, 0, false);
+	uint64_t *entry = entry_at(va, 0, MISSING_STAY);
 
 	if (!entry || !(*entry & PTE_PRESENT))
 		return 0;
@@ -168,7 +170,7 @@ bool paging_lookup(uint64_t va, paddr_t *paddr, unsigned *flags)
 	if (!active)
 		return false;
 	for (unsigned level = 0; level <= level_max; level++) {
-		uint64_t *entry = entry_at(va, level, false);
+		uint64_t *entry = entry_at(va, level, MISSING_STAY);
 
 		if (!entry)
 			continue;

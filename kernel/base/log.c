@@ -15,10 +15,10 @@ static void nothing(void)
 {
 }
 
-static char ring[RING_BYTES];
-static bool ring_only;
-static uint64_t written; /* bytes ever; the ring holds the last RING_BYTES of them */
-static void (*hide_row)(void) = nothing, (*show_row)(void) = nothing;
+static char ring[RING_BYTES]; /* (K) */
+static bool ring_only;	      /* (T) */
+static uint64_t written;      /* (K) bytes ever; the ring holds the last RING_BYTES of them */
+static void (*hide_row)(void) = nothing, (*show_row)(void) = nothing; /* (T) */
 
 static void ring_add(const char *line, size_t count)
 {

@@ -14,9 +14,9 @@
 #include "kernel/sched/thread.h"
 #include "lib/assert.h"
 
-void (*panic_hook)(const char *message);
+void (*panic_hook)(const char *message); /* (T) */
 
-static unsigned depth; /* panics within panics */
+static unsigned depth; /* (I) panics within panics */
 
 static void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

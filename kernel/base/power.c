@@ -22,7 +22,7 @@
 /* Reads of a port, each of which takes about a microsecond on a PC: what a machine gets to react. */
 #define PATIENCE 200000u
 
-static const struct acpi_power *acpi; /* written at boot */
+static const struct acpi_power *acpi; /* (B) */
 
 void power_use_acpi(const struct acpi_power *registers)
 {
@@ -76,7 +76,7 @@ _Noreturn void power_exit(unsigned status)
 		{"by the firmware", firmware_can, firmware_power_off},
 		{"the machine can be switched off now", NULL, NULL},
 	};
-	static unsigned next; /* one that panics isn't tried again; whoever ends the machine */
+	static unsigned next; /* (I) one that panics isn't tried again */
 	char line[64];
 
 	tty_flush();

@@ -20,13 +20,13 @@
 #define CTRL_C	   0x03
 #define POLLS_MAX  2000000u /* a second or two without room: nobody takes the bytes, so they go */
 
-static uint8_t rx[RX_BYTES], tx[TX_BYTES];
-static uint32_t rx_in, rx_out, tx_in, tx_out; /* bytes ever */
-static bool rx_stopped;			      /* the ring is full: the UART must not interrupt for bytes */
-static bool by_interrupts;
-static struct thread *reader, *writer;
+static uint8_t rx[RX_BYTES], tx[TX_BYTES];    /* (I) */
+static uint32_t rx_in, rx_out, tx_in, tx_out; /* (I) bytes ever */
+static bool rx_stopped;			      /* (I) the ring is full: the UART must not interrupt for bytes */
+static bool by_interrupts;		      /* (I) */
+static struct thread *reader, *writer;	      /* (I) */
 
-static uint64_t rx_bytes, tx_bytes, tx_lost;
+static uint64_t rx_bytes, tx_bytes, tx_lost; /* (I, A) */
 STAT(tty_rx, "tty.rx_bytes", "bytes", "received on COM1", &rx_bytes);
 STAT(tty_tx, "tty.tx_bytes", "bytes", "sent on COM1", &tx_bytes);
 STAT(tty_lost, "tty.tx_lost_bytes", "bytes", "dropped, since nobody took them", &tx_lost);

@@ -19,7 +19,7 @@
 
 static const char *const off_on[] = {"off", "on", NULL};
 static const char *const tabs[] = {"blank", "complete", NULL};
-static uint64_t columns = 80, rows, color, tab = 1;
+static uint64_t columns = 80, rows, color, tab = 1; /* (T) */
 
 KNOB(console_columns, .name = "console.columns", .unit = "columns",
      .help = "width of the terminal; longer lines are shown through a window", .value = &columns,
@@ -32,9 +32,10 @@ KNOB(console_color, .name = "console.color", .help = "whether the terminal shows
 KNOB(console_tab, .name = "console.tab", .help = "what a tab is: completes the word, or counts as a blank",
      .value = &tab, .choices = tabs, .max = 1);
 
-/* What the last row of the terminal belongs to while a key is waited for. */
+/* (K) What the last row of the terminal belongs to while a key is waited for. */
 static enum { ROW_NOBODYS, ROW_LINE, ROW_MORE } row;
 
+/* (T) What becomes of a command's output. */
 static enum {
 	WRITE_ALL,
 	WRITE_PAGES,  /* ask after each */
@@ -42,9 +43,9 @@ static enum {
 	WRITE_CUT,    /* nothing: the screen is full */
 	WRITE_QUIT,   /* nothing: the user has seen enough */
 } how;
-static bool typed; /* the command that runs */
-static unsigned interruptions;
-static struct pager pager;
+static bool typed;	       /* (T) the command that runs */
+static unsigned interruptions; /* (T) */
+static struct pager pager;     /* (T) */
 
 /* Commands print through newlib's buffer, the editor straight to the line: the buffer goes first. */
 static void write_terminal(void *arg, const char *bytes, size_t count)
@@ -60,8 +61,10 @@ static void complete(void *arg, const char *text, unsigned length, line_offer_fn
 	complete_line(text, length, offer, to);
 }
 
-static char history_bytes[HISTORY_BYTES];
+static char history_bytes[HISTORY_BYTES]; /* (T) */
+/* (T) */
 static struct history history = {.bytes = history_bytes, .size = sizeof(history_bytes)};
+/* (K) the log hides and shows it */
 static struct line line = {.prompt = CONSOLE_PROMPT, .write = write_terminal, .history = &history};
 
 static enum line_event read_line(void)

@@ -21,7 +21,7 @@ int getpid(void);
 int kill(int pid, int signal);
 void _exit(int status) __attribute__((noreturn));
 
-static char stdout_buffer[512];
+static char stdout_buffer[512]; /* (T) */
 
 void newlib_init(void)
 {

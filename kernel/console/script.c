@@ -10,7 +10,7 @@
 #include "kernel/shell/line.h"
 #include "kernel/shell/script_lines.h"
 
-static bool running, failed;
+static bool running, failed; /* (T) */
 
 bool script_end(void)
 {

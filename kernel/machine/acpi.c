@@ -6,7 +6,7 @@
 #include "kernel/base/log.h"
 #include "kernel/base/power.h"
 
-static struct acpi_info info; /* written by acpi_init, constant afterwards */
+static struct acpi_info info; /* (B) */
 
 /* Through the direct map where it reaches all of it; firmware may keep tables in memory that it doesn't cover. */
 static const uint8_t *map_table(paddr_t paddr, size_t bytes)

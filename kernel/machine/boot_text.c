@@ -15,7 +15,7 @@
 #define SCRIPT_FILE   "opt/nought/script"
 #define TERMINAL_FILE "opt/nought/terminal"
 
-static struct boot_file script_file;
+static struct boot_file script_file; /* (B) */
 
 static bool ends_word(char c)
 {

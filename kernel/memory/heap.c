@@ -1,7 +1,4 @@
-/* What newlib's malloc draws on: a run of addresses that grows and shrinks at its end, frame by frame.
- *
- * Threads only, which switch only where they ask to: so what is here needs no lock.
- */
+/* What newlib's malloc draws on: a run of addresses that grows and shrinks at its end, frame by frame. */
 #include <errno.h>
 #include <stddef.h>
 
@@ -14,8 +11,8 @@
 
 void *sbrk(ptrdiff_t change);
 
-static uint64_t heap_bytes;  /* given to malloc */
-static uint64_t heap_mapped; /* of them, or a little more: whole frames */
+static uint64_t heap_bytes;  /* (K) given to malloc */
+static uint64_t heap_mapped; /* (K, A) of them, or a little more: whole frames */
 STAT(heap_mapped, "heap.mapped_bytes", "bytes", "taken from the allocator for malloc", &heap_mapped);
 
 /* Gives back what lies above heap_bytes. */

@@ -26,18 +26,18 @@ extern const char __kernel_start[], __text_start[], __text_end[], __rodata_start
 	__data_end[], __kernel_end[];
 
 static const char *const fresh_words[] = {"absent", "present", NULL};
-static uint64_t fresh_present, limit_mib;
+static uint64_t fresh_present, limit_mib; /* (B) */
 
 KNOB(boot_fresh, .name = "boot.fresh", .help = "memory nobody used yet: absent (the host doesn't back it) or present",
      .value = &fresh_present, .choices = fresh_words, .max = 1, .boot = true);
 KNOB(boot_mem_mib, .name = "boot.mem_mib", .unit = "MiB", .help = "use so much of the memory at most; 0: all",
      .value = &limit_mib, .max = MEM_MIB_MAX, .boot = true);
 
-static struct memmap map;
-static uint64_t ram_bytes; /* what the map calls memory */
-static pfn_t tables_next;  /* of the run reserved for page tables, the first frame that is still free */
-static pfn_t tables_end;
-static paddr_t kernel_paddr;
+static struct memmap map;    /* (B) */
+static uint64_t ram_bytes;   /* (B) what the map calls memory */
+static pfn_t tables_next;    /* (B) of the run reserved for page tables, the first frame that is still free */
+static pfn_t tables_end;     /* (B) */
+static paddr_t kernel_paddr; /* (B) */
 
 static uint64_t kib(uint64_t bytes)
 {

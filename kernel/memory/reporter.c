@@ -7,7 +7,7 @@
 #include "mm/mm.h"
 #include "mm/report.h"
 
-static struct thread *reporter;
+static struct thread *reporter; /* (B) */
 
 static void run(void *unused)
 {

@@ -7,9 +7,9 @@
 #include "kernel/sched/runqueue.h"
 #include "kernel/sched/thread.h"
 
-static const struct idle_row *running[CPUS_MAX]; /* each CPU's own; read by it with interrupts off */
+static const struct idle_row *running[CPUS_MAX]; /* (I) */
 
-static uint64_t halted_ns, halts; /* the idle loop's */
+static uint64_t halted_ns, halts; /* (A) the idle loop writes them */
 STAT(idle_halted, "idle.halted_ns", "ns", "the CPU was halted, since there was nothing to do", &halted_ns);
 STAT(idle_halts, "idle.halts", "halts", "how often it was", &halts);
 

@@ -8,10 +8,10 @@
 #include "arch/x86_64/timer.h"
 #include "lib/table.h"
 
-static struct run_queue queues[CPUS_MAX];
-static void (*became_ready_hook)(void); /* (C) */
+static struct run_queue queues[CPUS_MAX]; /* by their fields */
+static void (*became_ready_hook)(void);	  /* (B) */
 
-static uint64_t switches; /* (I) */
+static uint64_t switches; /* (I, A) */
 STAT(thread_switches, "thread.switches", "switches", "from one thread to another", &switches);
 
 struct run_queue *runqueue_mine(void)

@@ -1,10 +1,8 @@
 /* Between the files of this room: a thread as they see it, and each CPU's queues of them. Others use thread.h, wait.h
  * and idle.h; of what is here, main calls sched_init.
  *
- * Who may touch what
- *   (C) constant once the thread or the CPU has started
- *   (I) its CPU with interrupts off, which is all the lock there is: a thread stays with the CPU that it ran on
- *   (A) as (I) to write; read by its CPU at any time, as a single word
+ * Who may touch what is by the key of thread.h, and (C): constant once the thread or the CPU has started. (I) is all
+ * the lock there is: a thread stays with the CPU that it ran on.
  */
 #pragma once
 
@@ -32,8 +30,8 @@ struct thread {
 
 /* One CPU's threads. */
 struct run_queue {
-	struct thread *current;	      /* (A) NULL until sched_init */
-	struct thread *first, **last; /* (A) ready, in order; (I) where the next one goes */
+	struct thread *current;	      /* (I, A) NULL until sched_init */
+	struct thread *first, **last; /* (I, A) ready, in order; (I) where the next one goes */
 	struct thread *blocked;	      /* (I) in no order */
 	struct thread idle;	      /* (I) the idle loop, which is in no list */
 	uint64_t armed_ns;	      /* (I) what the timer is set to; UINT64_MAX: nothing */

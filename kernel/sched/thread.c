@@ -8,7 +8,7 @@
 
 _Static_assert(THREAD_MAX <= STACK_SLOTS && THREAD_STACK_BYTES < STACK_SLOT_BYTES, "each thread has a slot");
 
-static struct thread threads[THREAD_MAX]; /* who may touch what: runqueue.h */
+static struct thread threads[THREAD_MAX]; /* by their fields */
 
 /* The first thing a new thread does. */
 static void thread_start(void)

@@ -2,6 +2,13 @@
  *
  * Each CPU has a queue of its own, though the boot CPU is the only one that runs yet. A thread has a fixed stack with
  * an unmapped guard page below it. Nothing here allocates but thread_create.
+ *
+ * So most of kernel/ needs no lock. Who may touch what is shared is written beside it, in all of kernel/ by this key:
+ *   (B) written at boot, before there are threads; constant afterwards
+ *   (T) the console's thread
+ *   (K) any thread and the idle loop, in one stretch without a yield: nobody is switched in meanwhile
+ *   (I) its CPU, with interrupts off: handlers touch it too
+ *   (A) written as one of the others says; anybody reads it, a single word that may be a moment old
  */
 #pragma once
 
@@ -26,6 +33,5 @@ void thread_yield(void);
 /* A thread is ready to run: what runs now should get out of the way if it is only filling time. */
 bool thread_wake_due(void);
 
-/* True in a thread that may block: not at boot, nor in the idle loop. Whoever has interrupts off knows by himself that
- * he mayn't. */
+/* True in a thread: it may block, if interrupts are on. False at boot and in the idle loop. */
 bool thread_may_block(void);

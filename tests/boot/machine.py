@@ -1,5 +1,6 @@
 """A guest in QEMU, by way of scripts/run: run through a script, or talked to line by line, looked at from the host."""
 import dataclasses
+import fcntl
 import json
 import os
 import re
@@ -34,8 +35,10 @@ def make(*targets, build=None, **variables):
     top = os.path.relpath(environment()["O"], ROOT)
     directory = os.path.join(top, build) if build else top
     words = [f"O={directory}", f"NEWLIB={top}/newlib", *(f"{name}={value}" for name, value in variables.items())]
-    done = subprocess.run(["make", *words, *(f"{directory}/{target}" for target in targets)], cwd=ROOT, env=env,
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    with open(os.path.join(ROOT, top, "make.lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests run side by side
+        done = subprocess.run(["make", *words, *(f"{directory}/{target}" for target in targets)], cwd=ROOT, env=env,
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"make {words}: {done.stderr}"
     return os.path.join(ROOT, directory)
 

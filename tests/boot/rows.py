@@ -278,7 +278,7 @@ ROWS = [
     crash("divide", r"#DE divide error"),
     crash("address", r"#GP"),
     crash("nmi", r"non-maskable interrupt"),
-    crash("assert", r"kernel/cmd_crash\.c:\d+: zero != 0 doesn't hold"),
+    crash("assert", r"kernel/commands/cmd_crash\.c:\d+: zero != 0 doesn't hold"),
     crash("wild-free", r"mm: .*: pfn 0x40000005 order 0 is .*, caller 0x"),
     crash("inner-free", r"mm: .*: pfn 0x[0-9a-f]+ order 2 is .*, caller 0x"),
     crash("double-free", r"mm: .*: pfn 0x[0-9a-f]+ order 3 is .*, caller 0x"),

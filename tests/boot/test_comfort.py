@@ -7,6 +7,7 @@ from machine import PROMPT, ROOT, RUN, Console, environment
 
 UP, DOWN = "\x1b[A", "\x1b[B"
 SEQUENCE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+pytestmark = pytest.mark.xdist_group("comfort")  # one guest for most of them
 
 
 def spawn(rows=24, columns=80, **settings):

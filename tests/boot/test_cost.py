@@ -1,9 +1,11 @@
 """What a guest costs its host when it does nothing: time to the prompt, memory, processor time."""
 import time
 
+import pytest
 from machine import Console
 
 MIB = 1 << 20
+pytestmark = pytest.mark.alone
 
 
 def boot(mem):

@@ -1,7 +1,10 @@
 """zero.rate_mbps and report.rate_mbps on a whole machine, by its own clock: `wait` gives up after a time."""
 import json
 
+import pytest
 from machine import run
+
+pytestmark = pytest.mark.alone
 
 FRAME = 4096
 OFF = 0.15  # the machine may be busy with other things; by a clock that stands still 0.1 holds (tests/host)

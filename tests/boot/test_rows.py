@@ -1,5 +1,4 @@
-"""Runs the rows of rows.py, two at a time: a guest with one CPU keeps one of the host's busy."""
-import concurrent.futures
+"""Runs the rows of rows.py."""
 import re
 
 import pytest
@@ -7,18 +6,6 @@ from machine import make, run
 from rows import ROWS
 
 PANIC = r"(?i)^.*\bpanic: "
-
-
-@pytest.fixture(scope="session")
-def outcomes(request):
-    """What came of the rows that were asked for, by name: futures, whose guests boot in the order of the tests."""
-    rows = [item.callspec.params["row"] for item in request.session.items if item.name.startswith("test_row[")]
-    builds = {False: {}}
-    if any(row.debug for row in rows):
-        builds[True] = {"O": make("esp.img", build="debug", DEBUG=1)}
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        yield {row.name: pool.submit(run, row.script, **row.settings, **builds[row.debug]) for row in rows}
-        pool.shutdown(cancel_futures=True)
 
 
 def faults(row, outcome):
@@ -45,8 +32,9 @@ def faults(row, outcome):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
-def test_row(row, outcomes):
-    outcome = outcomes[row.name].result()
+def test_row(row):
+    build = {"O": make("esp.img", build="debug", DEBUG=1)} if row.debug else {}
+    outcome = run(row.script, **row.settings, **build)
     wrong = faults(row, outcome)
     if row.name == "canary":
         # status, expectation and counter, each noticed by itself

@@ -20,7 +20,8 @@ ACCEL ?= tcg
 CMDLINE ?=
 SCRIPT ?=
 QEMUFLAGS ?=
-BALLOON ?= free-page-reporting=on
+BALLOON ?= y
+BALLOONDEV ?= free-page-reporting=on
 EXITDEV ?= y
 FWCFG ?= y
 TIMEOUT ?=
@@ -32,7 +33,7 @@ REPORT ?= y
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-export MEM SMP ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON EXITDEV FWCFG TIMEOUT V O
+export MEM SMP ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON BALLOONDEV EXITDEV FWCFG TIMEOUT V O
 
 one_of = $(if $(filter 1,$(words $(2))),$(filter $(1),$(2)))
 
@@ -48,8 +49,8 @@ endif
 ifeq ($(call one_of,y n,$(REPORT)),)
 $(error REPORT is '$(REPORT)'; it can be y or n)
 endif
-ifeq ($(call one_of,y n none,$(BALLOON))$(findstring =,$(BALLOON)),)
-$(error BALLOON is '$(BALLOON)'; it can be y, n, none or options of the device such as free-page-reporting=on)
+ifeq ($(call one_of,y n,$(BALLOON)),)
+$(error BALLOON is '$(BALLOON)'; it can be y or n, the options of the device are BALLOONDEV)
 endif
 ifneq ($(words $(O)),1)
 $(error O is '$(O)'; it must be one directory, without spaces in its name)

@@ -13,8 +13,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN = os.path.join(ROOT, "scripts/run")
 PROMPT = "nought> "
-SETTINGS = ("MEM", "SMP", "ACCEL", "CMDLINE", "SCRIPT", "QEMUFLAGS", "BALLOON", "EXITDEV", "FWCFG",
-            "TIMEOUT", "V", "QMP", "PIDFILE", "GDB")
+SETTINGS = ("MEM", "SMP", "ACCEL", "CMDLINE", "SCRIPT", "QEMUFLAGS", "BALLOON", "BALLOONDEV", "EXITDEV",
+            "FWCFG", "TIMEOUT", "V", "QMP", "PIDFILE", "GDB")
 
 
 def environment(**settings):

@@ -14,7 +14,7 @@ import typing
 class Row:
     name: str
     script: typing.Optional[str] = None
-    settings: dict = dataclasses.field(default_factory=dict)  # of scripts/run: MEM, BALLOON, CMDLINE ...
+    settings: dict = dataclasses.field(default_factory=dict)  # of scripts/run: MEM, BALLOONDEV, CMDLINE ...
     status: int = 0
     expect: tuple = ()
     reject: tuple = ()
@@ -125,7 +125,7 @@ check
 def poison(name, knob, balloon="", stats=None, flags="", **more):
     cmdline = f"report.poison={knob}" + more.pop("cmdline", "")
     return Row(f"poison-{name}", POISON, {
-        "MEM": "1G", "CMDLINE": cmdline, "BALLOON": "free-page-reporting=on" + balloon, "QEMUFLAGS": flags},
+        "MEM": "1G", "CMDLINE": cmdline, "BALLOONDEV": "free-page-reporting=on" + balloon, "QEMUFLAGS": flags},
         stats={"report.frames": at_least(256 * 512), "report.errors": exactly(0), **(stats or {})}, **more)
 
 
@@ -162,13 +162,13 @@ ROWS = [
 
     Row("unit-tests-in-the-guest", "test\n", {"MEM": "1G", "TIMEOUT": 240}, expect=(r"^[1-9]\d* passed, 0 failed",)),
 
-    Row("balloon-absent", EXERCISE + "report\n! report now\nstats -j\n", {"MEM": "1G", "BALLOON": "none"},
+    Row("balloon-absent", EXERCISE + "report\n! report now\nstats -j\n", {"MEM": "1G", "BALLOONDEV": "none"},
         expect=(r"reporter +none",), stats={"report.frames": exactly(0), "report.requests": exactly(0)}),
     Row("balloon-without-reporting", EXERCISE + "report\nlog\nstats -j\n",
-        {"MEM": "1G", "BALLOON": "free-page-reporting=off"},
+        {"MEM": "1G", "BALLOONDEV": "free-page-reporting=off"},
         expect=(r"reporter +none", r"balloon"), stats={"report.frames": exactly(0)}),
     Row("balloon-with-free-page-hint", EXERCISE + "report\nstats -j\n",
-        {"MEM": "1G", "BALLOON": "free-page-reporting=on,free-page-hint=on,iothread=io",
+        {"MEM": "1G", "BALLOONDEV": "free-page-reporting=on,free-page-hint=on,iothread=io",
          "QEMUFLAGS": "-object iothread,id=io"},
         stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
     Row("balloon-non-transitional-behind-a-port", EXERCISE + "report\nstats -j\n",
@@ -233,18 +233,18 @@ ROWS = [
         "! alloc -o 18\ncheck\nfree all\nwait idle 60000\ncheck\nalloc -o 9 -n 20 -z\nverify 2 0\nstats -j\n",
         {"MEM": "256M"}, expect=(r"alloc: no memory",), stats={"mm.alloc_failed": at_least(3)}),
     Row("zero-pause-resume-now", "zero pause\nzero now\nzero resume\nwait zero 60000\nstats -j\ncheck\n",
-        {"MEM": "256M", "CMDLINE": "zero.low_pct=0 zero.high_pct=0", "BALLOON": "none"},
+        {"MEM": "256M", "CMDLINE": "zero.low_pct=0 zero.high_pct=0", "BALLOONDEV": "none"},
         stats={"zero.idle_frames": at_least(200 << 8), "mm.reported_frames": exactly(0)}),
     # Every look of `wait` is a wake-up while frames are being zeroed: the histogram has entries, none beyond 16.
     Row("zeroing-makes-way", "wait zero 60000\nzero status\nlog\n",
         {"MEM": "1G", "CMDLINE": "zero.low_pct=100 zero.high_pct=100 zero.delay_ms=0 zero.batch_frames=512",
-         "BALLOON": "none"}, expect=(r"^ +[0-9]+ +[1-9][0-9]*$",), reject=(r"^ +>16 +[1-9]",)),
+         "BALLOONDEV": "none"}, expect=(r"^ +[0-9]+ +[1-9][0-9]*$",), reject=(r"^ +>16 +[1-9]",)),
     Row("zeroing-and-reporting-do-not-chase-each-other",
         "knob report.delay_ms 0\nknob report.order 0\nzero now\nknob zero.high_pct 5\nwait idle 60000\ncheck\n"
         "preset eager\nwait idle 60000\nreport now\nwait idle 60000\ncheck\nstats -j\n",
         {"MEM": "128M"}, stats={"report.frames": between(1, 4 * (128 << 8)), "report.errors": exactly(0)}),
     Row("all-memory-zero", "wait zero 60000\nstats -j\n! wait zero nonsense\n",
-        {"MEM": "256M", "CMDLINE": "zero.low_pct=100 zero.high_pct=100", "BALLOON": "none"},
+        {"MEM": "256M", "CMDLINE": "zero.low_pct=100 zero.high_pct=100", "BALLOONDEV": "none"},
         stats={"mm.reported_frames": exactly(0), "mm.zero_frames": at_least(200 << 8)}),
 
     Row("status-0-empty-script", "", {"MEM": "256M"}),
@@ -365,7 +365,7 @@ stats -j
         expect=(r"^4k +[0-9.]+ +[0-9.]+ ", r"^2m +[0-9.]+ +[0-9.]+ ", r"^idle zeroing uses movnti: \d+% ",
                 r"^ZERO_HOT uses [a-z-]+: \d+% ", r"^first touch ")),
     Row("wait-without-a-reporter", "report pause\nalloc -o 9 -n 16\nfill 1 1\nfree 1\nwait report 0\n",
-        {"MEM": "256M", "BALLOON": "none"}),
+        {"MEM": "256M", "BALLOONDEV": "none"}),
     Row("wait-fails-in-time", "! wait zero 100\n! wait idle 100\n", {"MEM": "256M",
         "CMDLINE": "zero.delay_ms=60000 zero.low_pct=100 zero.high_pct=100"}, expect=(r"wait: not done after 100 ms",)),
 

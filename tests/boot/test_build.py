@@ -13,6 +13,15 @@ def script(name, *arguments):
     return done.returncode, done.stderr
 
 
+def make(*words, **variables):
+    """A make that nobody's make started."""
+    env = machine.environment(**variables)
+    for name in ("MAKELEVEL", "MFLAGS", "MAKEOVERRIDES", *({"MAKEFLAGS"} - variables.keys())):
+        env.pop(name, None)
+    return subprocess.run(["make", *words], cwd=machine.ROOT, env=env, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False)
+
+
 def link(directory, instruction):
     """A kernel of one function, and the table of its name."""
     source = f".globl __text_start, function\n__text_start:\n\tnop\nfunction:\n\t{instruction}\n\tret\n"
@@ -47,15 +56,34 @@ def test_a_table_of_names_that_is_out_of_date_is_found(tmp_path):
 
 @pytest.mark.parametrize("variable, allowed", [
     ("ZERO=yes", "ZERO is 'yes'; it can be y or n"), ("REPORT=", "REPORT is ''; it can be y or n"),
-    ("BALLOON=off", "BALLOON is 'off'; it can be y, n, none or options of the device"), ("DEBUG=2", "it can be 0 or 1"),
-    ("ZERO=y n", "ZERO is 'y n'; it can be y or n"), ("BALLOON=y n", "BALLOON is 'y n'; it can"),
-    ("DEBUG=0 1", "DEBUG is '0 1'; it can be 0 or 1"),
+    ("DEBUG=2", "it can be 0 or 1"), ("ZERO=y n", "ZERO is 'y n'; it can be y or n"),
+    ("BALLOON=y n", "BALLOON is 'y n'; it can"), ("DEBUG=0 1", "DEBUG is '0 1'; it can be 0 or 1"),
 ])
 def test_a_variable_that_cant_be_is_refused(variable, allowed):
-    done = subprocess.run(["make", "-n", variable, "help"], cwd=machine.ROOT, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, check=False)
+    done = make("-n", variable, "help")
     assert done.returncode == 2
     assert allowed in done.stderr
+
+
+@pytest.mark.parametrize("value", ["none", "free-page-reporting=on", "off"])
+def test_the_balloons_options_are_a_variable_of_their_own(value):
+    said = f"BALLOON is '{value}'; it can be y or n, the options of the device are BALLOONDEV"
+    from_make = [make("-n", f"BALLOON={value}", "help"), make("-n", "help", BALLOON=value)]
+    assert [(done.returncode, said in done.stderr) for done in from_make] == [(2, True)] * 2
+    outcome = machine.run(BALLOON=value)
+    assert (outcome.status, outcome.errors) == (2, f"scripts/run: {said}\n")
+    outcome = machine.run(BALLOONDEV="off")
+    assert outcome.status == 2 and "BALLOONDEV is 'off'; none is allowed, or options of the device" in outcome.errors
+
+
+@pytest.mark.parametrize("variables, devices", [
+    ({}, ["virtio-balloon-pci,id=balloon,free-page-reporting=on"]), ({"BALLOON": "n"}, []),
+    ({"BALLOONDEV": "none"}, []), ({"BALLOONDEV": "free-page-hint=off"}, ["virtio-balloon-pci,id=balloon,free-page-hint=off"]),
+    ({"BALLOON": "n", "QEMUFLAGS": "-device virtio-balloon-pci"}, ["virtio-balloon-pci"]),
+])
+def test_a_kernel_without_the_driver_gets_no_balloon(variables, devices):
+    said = machine.run(V=1, TIMEOUT=0.1, **variables).errors
+    assert re.findall(r"virtio-balloon\S*", said) == devices
 
 
 def test_files_that_need_a_feature_are_left_out_with_it():

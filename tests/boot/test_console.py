@@ -120,7 +120,7 @@ def test_interrupting_much_at_once():
         return stats["mm.free_frames"] + stats["heap.mapped_bytes"] // 4096
 
     # beyond the host's memory: none of these commands gets far
-    with Console(MEM="64G", CMDLINE="zero.policy=alloc", BALLOON="none") as guest:
+    with Console(MEM="64G", CMDLINE="zero.policy=alloc", BALLOONDEV="none") as guest:
         before = guest.stats()
         interrupt("alloc -o 18 -n 50 -z", 1)
         after = guest.stats()

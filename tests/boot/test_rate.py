@@ -27,7 +27,7 @@ def check(mbps, rate, halted):
 def test_zeroing_is_limited():
     for mbps in (3, 30):
         check(mbps, *rates("zero now\n! wait zero 500\nstats -j\n! wait zero 4000\nstats -j\ncheck\n",
-                           "zero.idle_frames", 4, MEM="1G", CMDLINE=f"zero.rate_mbps={mbps}", BALLOON="none"))
+                           "zero.idle_frames", 4, MEM="1G", CMDLINE=f"zero.rate_mbps={mbps}", BALLOONDEV="none"))
 
 
 def test_reporting_is_limited():

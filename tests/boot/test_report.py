@@ -43,13 +43,13 @@ def test_reported_memory_leaves_the_host():
 
 
 def test_reported_memory_leaves_the_host_with_free_page_hint():
-    dirty_then_free(BALLOON="free-page-reporting=on,free-page-hint=on,iothread=io",
+    dirty_then_free(BALLOONDEV="free-page-reporting=on,free-page-hint=on,iothread=io",
                     QEMUFLAGS="-object iothread,id=io")
 
 
 def test_zeroed_memory_leaves_the_host_and_stays_zero():
     """With PAGE_POISON: what left the host is asked for as zero, is a hit, and reads as zero."""
-    for hint in ({}, {"BALLOON": "free-page-reporting=on,free-page-hint=on,iothread=io",
+    for hint in ({}, {"BALLOONDEV": "free-page-reporting=on,free-page-hint=on,iothread=io",
                       "QEMUFLAGS": "-object iothread,id=io"}):
         with Console(MEM="2G", CMDLINE="report.poison=on", **hint) as guest:
             guest.command("wait idle 120000", 150)
@@ -86,7 +86,7 @@ def test_reported_memory_leaves_a_machine_without_mcfg():
 
 def test_without_a_balloon_memory_stays():
     """The counter-proof: the same without reporting, so that the tests above can fail."""
-    with Console(MEM="1G", BALLOON="none") as guest:
+    with Console(MEM="1G", BALLOONDEV="none") as guest:
         guest.command("wait idle 60000", 90)
         before = guest.resident_bytes()
         guest.command("alloc -o 9 -n 200")

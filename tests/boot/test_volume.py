@@ -82,7 +82,7 @@ def test_a_script_stays_as_it_is_while_all_memory_is_written(tmp_path):
     """Its frames are kept: zeroed memory, filled memory and the rest are others."""
     script = b"zero now\nwait zero\nalloc -o 0 -n 40000\nfill 1 0x5a\nfree 1\nalloc -o 0 -n 40000 -z\ncheck\n"
     outcome = boot(tmp_path, None, script + b"#" * (512 * KIB) + b"\nversion\n",
-                   CMDLINE="zero.low_pct=100 zero.high_pct=100", BALLOON="none")
+                   CMDLINE="zero.low_pct=100 zero.high_pct=100", BALLOONDEV="none")
     assert outcome.output.rstrip().rpartition("\n")[2].startswith("Nought "), outcome
     assert outcome.status == 0, outcome
 

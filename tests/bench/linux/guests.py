@@ -1,7 +1,7 @@
 """Two guests of one QEMU, Nought and Debian's Linux, doing the same work: both are booted by scripts/run.
 
 So machine, processor, memory and balloon are the same to the last option; -kernel, -initrd and -append make it Linux.
-The caller's MEM, ACCEL, BALLOON and QEMUFLAGS apply to both. What a run found out are dictionaries.
+The caller's MEM, ACCEL, BALLOON, BALLOONDEV and QEMUFLAGS apply to both. What a run found out are dictionaries.
 """
 import json
 import os
@@ -63,7 +63,8 @@ def dirty_mib():
 
 def settings(work=""):
     """For scripts/run; with work, for Linux and what its init is asked for."""
-    chosen = {name: os.environ[name] for name in ("MEM", "ACCEL", "BALLOON", "QEMUFLAGS") if os.environ.get(name)}
+    names = ("MEM", "ACCEL", "BALLOON", "BALLOONDEV", "QEMUFLAGS")
+    chosen = {name: os.environ[name] for name in names if os.environ.get(name)}
     if work:
         directory = linux_directory()
         append = f"{CONSOLE_OPTIONS} {LINUX_OPTIONS} nought.do={work}"

@@ -6,8 +6,8 @@
 # they say, with -j too, and what a goal installs is there for the next one.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
 
-.PHONY: goals $(MAKECMDGOALS)
-$(MAKECMDGOALS): goals
+.PHONY: goals $(sort $(MAKECMDGOALS))
+$(sort $(MAKECMDGOALS)): goals
 	@:
 goals:
 	+@for goal in $(MAKECMDGOALS); do $(MAKE) --no-print-directory $$goal || exit; done
@@ -60,9 +60,11 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
-MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
-endif
+# As many jobs as there are processors, unless somebody has said how many: on the command line, which counts anyway, or
+# in the environment, as a make above does that shares its jobs with this one. MAKEFLAGS as make shows it while it
+# reads this file has only letters, so the environment's is looked at: words such as -j4, kj and --jobs=4.
+MAKEFLAGS += $(shell echo "$${MAKEFLAGS%% -- *}" | grep -Eq '(^ *|(^| )-)[A-Za-z]*j[0-9]*( |$$)|(^| )--jobs' || \
+	echo "-j$$(nproc 2>/dev/null || echo 1)")
 
 PYTHON := /usr/bin/python3
 NEWLIB := $(O)/newlib

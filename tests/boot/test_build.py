@@ -77,13 +77,33 @@ def test_the_balloons_options_are_a_variable_of_their_own(value):
 
 
 @pytest.mark.parametrize("variables, devices", [
-    ({}, ["virtio-balloon-pci,id=balloon,free-page-reporting=on"]), ({"BALLOON": "n"}, []),
-    ({"BALLOONDEV": "none"}, []), ({"BALLOONDEV": "free-page-hint=off"}, ["virtio-balloon-pci,id=balloon,free-page-hint=off"]),
+    ({}, ["virtio-balloon-pci,id=balloon,free-page-reporting=on"]),
+    ({"BALLOON": "n"}, []), ({"BALLOONDEV": "none"}, []),
+    ({"BALLOONDEV": "free-page-hint=off"}, ["virtio-balloon-pci,id=balloon,free-page-hint=off"]),
     ({"BALLOON": "n", "QEMUFLAGS": "-device virtio-balloon-pci"}, ["virtio-balloon-pci"]),
 ])
 def test_a_kernel_without_the_driver_gets_no_balloon(variables, devices):
     said = machine.run(V=1, TIMEOUT=0.1, **variables).errors
     assert re.findall(r"virtio-balloon\S*", said) == devices
+
+
+# MAKEFLAGS is what a make above, or a user, has in the environment. A file that is read ahead of our Makefile has a
+# goal more, which says how many jobs there are.
+@pytest.mark.parametrize("words, jobs", [
+    ("-j16", "-j16"), ("-j", "-j"), ("-j1", "-j1"), ("-j2 -k", "-j2"), ("-s --jobs=3", "-j3"), ("-n -j16", None),
+    ("", f"-j{len(os.sched_getaffinity(0))}"), ("MAKEFLAGS=-j5", "-j5"), ("MAKEFLAGS=kj5", "-j5"),
+    ("MAKEFLAGS=k CMDLINE=-j", f"-j{len(os.sched_getaffinity(0))}"),
+])
+@pytest.mark.parametrize("goals", ["jobs", "jobs help", "help jobs help"])
+def test_make_warns_of_nothing_whatever_the_jobs(words, jobs, goals, tmp_path):
+    (tmp_path / "more").write_text('ifeq ($(word 2,$(MAKECMDGOALS)),)\njobs: ; @echo "jobs $$MAKEFLAGS"\nendif\n',
+                                   encoding="ascii")
+    env = dict(word.split("=") for word in words.split() if word.startswith("MAKEFLAGS"))
+    done = make(*(word for word in words.split() if "FLAGS" not in word), *goals.split(), MAKEFILES=tmp_path / "more",
+                **env)
+    assert (done.returncode, done.stderr) == (0, "")
+    if jobs:
+        assert jobs in re.search(r"^jobs (.*)$", done.stdout, re.M)[1].partition(" -- ")[0].split()
 
 
 def test_files_that_need_a_feature_are_left_out_with_it():

@@ -51,7 +51,7 @@ TABLE_DECLARE(stat);
  *
  * value    where it lives; written by the console only, read anywhere
  * choices  NULL for a number; otherwise a NULL-terminated list of words, value holds the index of one
- * min,max  bounds of a number, both allowed
+ * min,max  bounds of a number, both allowed; 0 beside choices, which say themselves how many there are
  * boot     may be set on the command line only, since it is read once at boot
  * changed  called after a new value was stored, or NULL */
 struct knob_row {
@@ -66,8 +66,14 @@ struct knob_row {
 	void (*changed)(void);
 };
 
-#define KNOB(ident, ...)                                           \
-	static const struct knob_row knob_##ident = {__VA_ARGS__}; \
+/* A number is a KNOB, a word out of a list a KNOB_CHOICE. The fields that such a row hasn't are set ahead of the
+ * others, so that the compiler refuses choices in the first and bounds in the second: a field is initialised twice. */
+#define KNOB(ident, ...)                                                            \
+	static const struct knob_row knob_##ident = {.choices = NULL, __VA_ARGS__}; \
+	TABLE_ADD(knob, knob_##ident)
+
+#define KNOB_CHOICE(ident, choices_, ...)                                                                     \
+	static const struct knob_row knob_##ident = {.choices = (choices_), .min = 0, .max = 0, __VA_ARGS__}; \
 	TABLE_ADD(knob, knob_##ident)
 
 TABLE_DECLARE(knob);

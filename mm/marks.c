@@ -18,8 +18,8 @@ static void marks_changed(void)
 	mm_system.stock_hold = false;
 }
 
-KNOB(zero_policy, .name = "zero.policy", .unit = "", .help = "who zeroes: the idle loop, allocations, or frees",
-     .value = &zero_policy_knob, .choices = policies);
+KNOB_CHOICE(zero_policy, policies, .name = "zero.policy", .unit = "",
+	    .help = "who zeroes: the idle loop, allocations, or frees", .value = &zero_policy_knob);
 KNOB(zero_low, .name = "zero.low_pct", .unit = "% of managed", .max = 100,
      .help = "at this stock or less, zeroing starts; below it, reported memory is used as well", .value = &low_pct,
      .changed = marks_changed);

@@ -50,8 +50,8 @@ KNOB(report_timeout, .name = "report.timeout_ms", .unit = "ms", .min = 1, .max =
      .help = "how long the device may take to answer before it is reset", .value = &timeout_ms, .changed = changed);
 KNOB(report_rate, .name = "report.rate_mbps", .unit = "MB/s", .max = RATE_MBPS_MAX,
      .help = "as much as is reported at most, on report now too; 0: no limit", .value = &rate_mbps, .changed = changed);
-KNOB(report_poison, .name = "report.poison", .unit = "", .boot = true, .choices = off_on, .value = &poison,
-     .help = "report zeroed memory only, which stays zero, where the host promises it (PAGE_POISON)");
+KNOB_CHOICE(report_poison, off_on, .name = "report.poison", .unit = "", .boot = true, .value = &poison,
+	    .help = "report zeroed memory only, which stays zero, where the host promises it (PAGE_POISON)");
 
 bool report_wants_zero_kept(void)
 {

@@ -30,8 +30,8 @@ static void changed(void)
 
 static const char *const choices[] = {"off", "on", NULL};
 
-KNOB(mm_shuffle, .name = "mm.shuffle", .unit = "", .help = "blocks come from random places among equally good ones",
-     .value = &shuffle_knob, .choices = choices, .changed = changed);
+KNOB_CHOICE(mm_shuffle, choices, .name = "mm.shuffle", .unit = "", .value = &shuffle_knob, .changed = changed,
+	    .help = "blocks come from random places among equally good ones");
 KNOB(mm_shuffle_seed, .name = "mm.shuffle_seed", .unit = "", .max = UINT64_MAX,
      .help = "what mm.shuffle starts from; 0 is another seed each time", .value = &seed_knob, .changed = changed);
 

@@ -27,10 +27,10 @@ KNOB(console_columns, .name = "console.columns", .unit = "columns",
 KNOB(console_rows, .name = "console.rows", .unit = "rows",
      .help = "height of the terminal, for long lists to stop at each page; below 4: they don't", .value = &rows,
      .max = 999);
-KNOB(console_color, .name = "console.color", .help = "whether the terminal shows colours", .value = &color,
-     .choices = off_on, .max = 1);
-KNOB(console_tab, .name = "console.tab", .help = "what a tab is: completes the word, or counts as a blank",
-     .value = &tab, .choices = tabs, .max = 1);
+KNOB_CHOICE(console_color, off_on, .name = "console.color", .help = "whether the terminal shows colours",
+	    .value = &color);
+KNOB_CHOICE(console_tab, tabs, .name = "console.tab", .help = "what a tab is: completes the word, or counts as a blank",
+	    .value = &tab);
 
 /* (K) What the last row of the terminal belongs to while a key is waited for. */
 static enum { ROW_NOBODYS, ROW_LINE, ROW_MORE } row;

@@ -28,8 +28,8 @@ extern const char __kernel_start[], __text_start[], __text_end[], __rodata_start
 static const char *const fresh_words[] = {"absent", "present", NULL};
 static uint64_t fresh_present, limit_mib; /* (B) */
 
-KNOB(boot_fresh, .name = "boot.fresh", .help = "memory nobody used yet: absent (the host doesn't back it) or present",
-     .value = &fresh_present, .choices = fresh_words, .max = 1, .boot = true);
+KNOB_CHOICE(boot_fresh, fresh_words, .name = "boot.fresh", .value = &fresh_present, .boot = true,
+	    .help = "memory nobody used yet: absent (the host doesn't back it) or present");
 KNOB(boot_mem_mib, .name = "boot.mem_mib", .unit = "MiB", .help = "use so much of the memory at most; 0: all",
      .value = &limit_mib, .max = MEM_MIB_MAX, .boot = true);
 

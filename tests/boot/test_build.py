@@ -129,6 +129,22 @@ def test_the_other_dialect_is_found(line, refused, tmp_path):
     assert script("check-style", str(tmp_path / "a.c"))[0] == refused
 
 
+@pytest.mark.parametrize("row, refused", [
+    ('KNOB(a, .name = "t.a", .max = 1)', False), ('KNOB_CHOICE(a, words, .name = "t.a")', False),
+    ('KNOB_CHOICE(a, words, .name = "t.a", .max = 1)', True), ('KNOB_CHOICE(a, words, .max = 0)', True),
+    ('KNOB_CHOICE(a, words, .min = 1)', True), ('KNOB(a, .max = 1, .choices = words)', True),
+    ('KNOB(a, .choices = words)', True),
+])
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_a_knob_with_choices_and_bounds_doesnt_compile(compiler, row, refused, tmp_path):
+    (tmp_path / "a.c").write_text('#include "lib/table.h"\nstatic const char *const words[] = {"off", 0};\n'
+                                  f"const void *use = words;\n{row};\n", encoding="ascii")
+    done = subprocess.run([compiler, "-std=gnu11", "-I.", "-Wall", "-Wextra", "-Werror", "-fsyntax-only",
+                           str(tmp_path / "a.c")], cwd=machine.ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode != 0) == refused
+    assert ("initiali" in done.stderr) == refused
+
+
 @pytest.mark.parametrize("layer, include, allowed", [
     ("mm", "kernel/base/log.h", False), ("mm", "port/driver_port.h", False), ("mm", "port/mm_port.h", True),
     ("lib", "mm/mm.h", False), ("drivers", "mm/mm.h", True), ("boot", "lib/types.h", False),

@@ -92,6 +92,9 @@ FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) tests/uni
 	$(addprefix tests/host/,host.c host_mmio.c virtio_device.c balloon_rig.c) \
 	$(HOST_PARTS)
 
+# What is in the kernel when nothing is switched off.
+KERNEL_C_WHOLE := $(KERNEL_C)
+
 # A feature that is switched off takes all files with it that include its header.
 switched_off := $(if $(filter n,$(ZERO)),mm/zero.h) $(if $(filter n,$(REPORT)),mm/report.h) \
 	$(if $(filter n,$(BALLOON)),drivers/virtio/balloon.h)
@@ -186,7 +189,7 @@ debug: all
 	@GDB=1 scripts/run || [ $$? = 130 ]
 
 check: $(O)/host/unit $(filter-out $(OBJ)/kernel/tests/%,$(KERNEL_O))
-	@scripts/check $(O) $(C_FILES)
+	@scripts/check $(O) $(C_FILES) -- $(KERNEL_C_WHOLE)
 
 test: all $(O)/host/unit $(O)/tests/liar.efi
 	@scripts/test $(O)

@@ -84,6 +84,6 @@ TOPIC(scripts, "scripts", "commands from a file, and the status they end with", 
       "time.");
 
 TOPIC(machine, "machine", "the kernel itself: its log, its tests, its end",
-      "crash help log panic poweroff reboot test version", "boot irq tty test thread",
+      "crash help log panic poweroff reboot test version", "boot irq paging tty test thread",
       "`log` prints what the kernel said. `test` runs the unit tests in the guest. `crash` provokes an exception, to "
       "show what becomes of it.");

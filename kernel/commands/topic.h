@@ -1,6 +1,7 @@
 /* What `help` can tell of besides single commands: rows of the table `topic`.
  *
- * Every command belongs to one topic at least: a test sees to it. A topic may name one that this build leaves out.
+ * Every command, knob and counter belongs to one topic at least: scripts/check-topics sees to it, and the guest's
+ * `test`. A topic may name what this build leaves out, but nothing that no build has.
  */
 #pragma once
 

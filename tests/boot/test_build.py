@@ -145,6 +145,28 @@ def test_a_knob_with_choices_and_bounds_doesnt_compile(compiler, row, refused, t
     assert ("initiali" in done.stderr) == refused
 
 
+@pytest.mark.parametrize("row, complaint", [
+    ("", ""), ('CMD(stray, "stray", "", "", run);', "a.c:7: command stray: no topic"),
+    ('KNOB(k, .name = "lost.knob", .max = 1);', "a.c:7: knob lost.knob: no topic"),
+    ('KNOB_CHOICE(k, words, .help = "{.name = }", .name = "lost.knob");', "a.c:7: knob lost.knob: no topic"),
+    ('STAT(s, "mm.s", "", "", &v);', ""), ('STAT(s, "mmm.s", "", "", &v);', "a.c:7: counter mmm.s: no topic"),
+    ('#define OF(f) STAT_GET(f, "lost." #f, "", "", get)\nOF(a);', "a.c:8: counter lost.a: no topic"),
+    ('#if DEBUG\nCMD(stray, "stray", "", "", run);\n#endif', "a.c:8: command stray: no topic"),
+    ('#if !DEBUG\nCMD(stray, "stray", "", "", run);\n#endif', "a.c:8: command stray: no topic"),
+    ('TOPIC(u, "u", "", "go gone", "", "");', "a.c:7: topic u names the command gone, which isn't there"),
+    ('TOPIC(u, "u", "", "", "mm gone", "");', "a.c:7: topic u names the prefix gone, which no knob or counter has"),
+    ('static const struct stat_row odd = {"lost.a"};\nTABLE_ADD(stat, odd);', "a.c:8: no .name of strings in this row"),
+])
+def test_what_is_in_no_topic_is_found(row, complaint, tmp_path):
+    (tmp_path / "a.c").write_text(
+        '#include "kernel/commands/topic.h"\n#include "kernel/shell/cmd.h"\n'
+        'TOPIC(t, "t", "", "go", "mm", "text");\nSTAT(t, "mm." "t", "", "", &v);\nCMD(go, ("go"), "", "", go);\n\n'
+        f"{row}\n", encoding="ascii")
+    status, errors = script("check-topics", str(tmp_path / "a.c"))
+    assert (status, len(errors.splitlines())) == ((1, 1) if complaint else (0, 0)), errors
+    assert complaint in errors
+
+
 @pytest.mark.parametrize("layer, include, allowed", [
     ("mm", "kernel/base/log.h", False), ("mm", "port/driver_port.h", False), ("mm", "port/mm_port.h", True),
     ("lib", "mm/mm.h", False), ("drivers", "mm/mm.h", True), ("boot", "lib/types.h", False),

@@ -12,6 +12,7 @@
 #include "mm/contents.h"
 #include "mm/marks.h"
 #include "mm/page_proc.h"
+#include "mm/place.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
 #include "mm/trace.h"

@@ -2,6 +2,7 @@
 #include "mm/buddy.h"
 
 #include "lib/assert.h"
+#include "mm/place.h"
 #include "mm/shuffle.h"
 #include "mm/trace.h"
 

@@ -15,10 +15,6 @@ enum buddy_take {
 	TAKE_ISOLATE,  /* a page processor works on it */
 };
 
-/* What a given block contains: one of the four states (CLASS_DIRTY to CLASS_REPORTED_ZERO), or what each frame was when
- * it was taken. */
-#define GIVE_AS_WAS CLASS_COUNT
-
 /* Takes the best fit of a class for order 0 to 8 from the areas that are in use already. MM_PFN_NONE: none. */
 pfn_t buddy_take_part(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
 
@@ -38,7 +34,8 @@ size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, 
 /* Takes exactly these frames, all free and in one area, as allocated blocks of order 0. */
 void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count);
 
-/* Gives a taken block back, allocated or isolated, whole. */
+/* Gives a taken block back, allocated or isolated, whole. state, here and below, is what it contains: one of the four
+ * states of a frame (CLASS_DIRTY to CLASS_REPORTED_ZERO), or GIVE_AS_WAS. */
 void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state);
 
 /* Gives count frames back that are part of taken blocks of order 0 to 8 and lie in one area. */
@@ -52,22 +49,6 @@ void buddy_cursor_release(struct mm *mm);
 
 /* Panics unless pfn, order is an allocated block. caller is named in the message. */
 void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller);
-
-static inline uint32_t area_of(const struct mm *mm, pfn_t pfn)
-{
-	return mm->gib_index[pfn / GIB_FRAMES] * GIB_AREAS + (uint32_t)(pfn / AREA_FRAMES % GIB_AREAS);
-}
-
-static inline bool buddy_holds(const struct mm *mm, pfn_t pfn)
-{
-	/* GIB_NONE is beyond all areas. */
-	return pfn / GIB_FRAMES < mm->gib_span && area_of(mm, pfn) < mm->area_count;
-}
-
-static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
-{
-	return (pfn_t)mm->gib_number[a / GIB_AREAS] * GIB_FRAMES + (pfn_t)(a % GIB_AREAS) * AREA_FRAMES;
-}
 
 /* Whether pfn, order (0 to 6), in area a of ours, surely is an allocated block: the quick yes of buddy_verify, which
  * has the reasons. Without the lock the answer holds for whoever owns the block. */

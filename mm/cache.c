@@ -2,6 +2,8 @@
 #include "mm/cache.h"
 
 #include "lib/assert.h"
+#include "mm/buddy.h"
+#include "mm/place.h"
 
 void cache_flush(struct mm *mm, struct mm_cpu *cpu)
 {

@@ -15,14 +15,10 @@
  */
 #pragma once
 
-#include "mm/buddy.h"
+#include "mm/kept.h"
+#include "mm/state.h"
 
 #define HOT_AREA_FREE 8u /* frames: an area with more free ones is better left to become whole */
-
-static inline struct mm_cpu *this_cpu(struct mm *mm)
-{
-	return &mm->cpu[mm_port_cpu()];
-}
 
 static inline uint64_t cache_frames(const struct mm_cpu *cpu)
 {

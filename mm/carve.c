@@ -5,6 +5,7 @@
 #include "mm/buddy.h"
 #include "mm/contents.h"
 #include "mm/page_proc.h"
+#include "mm/place.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
 #include "mm/trace.h"

@@ -1,7 +1,7 @@
 /* One function that walks everything: every count, ladder and index is derived anew from the bitmaps and compared. */
-#include "mm/buddy.h"
 #include "mm/cache.h"
-#include "mm/contents.h"
+#include "mm/index.h"
+#include "mm/place.h"
 #include "mm/timing.h"
 
 #define EXPECT(cond, ...)                                       \
@@ -270,7 +270,7 @@ static bool check_cache(struct mm *mm, unsigned i, struct sums *s)
 		       *kept_count(cpu, pfn), in_row);
 		EXPECT(mm_frame_state(mm, pfn) == MM_STATE_CACHED, "CPU %u keeps pfn 0x%x, which is %s", i, place[k],
 		       mm_state_name(mm_frame_state(mm, pfn)));
-		EXPECT((mm->bits[area_of(mm, pfn)].word[pfn % AREA_FRAMES / 64].start >> (pfn % 64) & 1) != 0,
+		EXPECT((word_of(mm, area_of(mm, pfn), pfn)->start >> (pfn % 64) & 1) != 0,
 		       "CPU %u keeps pfn 0x%x, which isn't a block", i, place[k]);
 	}
 	for (pfn_t row = 0; row < KEPT_ROWS; row++)

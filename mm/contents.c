@@ -2,7 +2,6 @@
 #include "mm/contents.h"
 
 #include "lib/assert.h"
-#include "mm/cache.h"
 #include "mm/trace.h"
 
 /* Between two looks at whether somebody waits. */
@@ -28,7 +27,7 @@ static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, bool as_was, 
 			pfn += AREA_FRAMES;
 			continue;
 		}
-		const struct word *word = &mm->bits[a].word[pfn % AREA_FRAMES / 64];
+		const struct word *word = word_of(mm, a, pfn);
 		unsigned bit = pfn % 64;
 		unsigned left = end - pfn < 64 - bit ? (unsigned)(end - pfn) : 64 - bit;
 		unsigned state = (unsigned)(((word->zero >> bit) & 1) | ((word->reported >> bit) & 1) << 1);

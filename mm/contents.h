@@ -6,7 +6,8 @@
  */
 #pragma once
 
-#include "mm/buddy.h"
+#include "mm/place.h"
+#include "mm/run.h"
 #include "mm/state.h"
 
 /* Zeroes count frames that the caller owns with non-temporal stores, fence included, making way for others. */
@@ -22,7 +23,7 @@ static inline uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned o
 
 	if (likely(order <= 6)) {
 		const uint64_t mask = run_mask(order);
-		const uint64_t zero = mm->bits[a].word[pfn % AREA_FRAMES / 64].zero >> (pfn % 64) & mask;
+		const uint64_t zero = word_of(mm, a, pfn)->zero >> (pfn % 64) & mask;
 		if (likely(zero == 0 || zero == mask))
 			return zero == 0 ? 0 : 1ull << order;
 	} else if (order == MM_ORDER_AREA && mm->areas[a].kind != AREA_MAPPED && mm->areas[a].pure != CLASS_MIXED) {

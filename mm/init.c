@@ -5,8 +5,10 @@
  * partly ours.
  */
 #include "lib/assert.h"
-#include "mm/buddy.h"
 #include "mm/contents.h"
+#include "mm/index.h"
+#include "mm/kept.h"
+#include "mm/place.h"
 #include "mm/shuffle.h"
 
 struct layout {

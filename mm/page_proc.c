@@ -1,6 +1,7 @@
 /* The walk that all page processors share; see page_proc.h. */
 #include "mm/page_proc.h"
 
+#include "mm/buddy.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
 

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "lib/table.h"
-#include "mm/buddy.h"
+#include "mm/state.h"
 
 /* pick   with the lock held: isolates one more block of at most max_frames, or says that there is none
  * holds  with the lock held: whether giving the batch back helps a request of this order: it has such a block, or seems

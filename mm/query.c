@@ -1,7 +1,7 @@
 /* Answers to questions about the whole: totals, blocks by order, and the rows of `stats`. */
 #include "lib/table.h"
-#include "mm/buddy.h"
 #include "mm/cache.h"
+#include "mm/index.h"
 #include "mm/timing.h"
 
 static uint64_t cached_frames(const struct mm *mm)

@@ -29,6 +29,7 @@ enum mm_class {
 	CLASS_ALL,	  /* any mix of states */
 	CLASS_COUNT,
 	CLASS_MIXED = CLASS_COUNT, /* area.pure only: the words tell */
+	GIVE_AS_WAS = CLASS_COUNT, /* of what is given back: each frame is what it was when it was taken */
 };
 
 #define AREA_FRAMES 512u
@@ -81,9 +82,6 @@ enum area_flag {
 	AREA_MIB = 1u << 3,   /* and the next bit, a count: allocated blocks of order 8 */
 	AREA_MIBS = 3u << 3,
 };
-
-/* Areas and gibs are numbered through those gibs that have frames of ours: the hole below 4 GiB takes no metadata.
- * So area a lies in gib a / 512, and buddy.h turns its number into a pfn and back. */
 
 /* One cache line; all of it (L), but for kind while the area is a block in a CPU's hot slot. */
 struct area {
@@ -277,3 +275,9 @@ struct mm {
 
 	struct zero_demand demand; /* (L) what is to be zeroed beyond the marks, see marks.h */
 };
+
+/* What belongs to the CPU that runs. */
+static inline struct mm_cpu *this_cpu(struct mm *mm)
+{
+	return &mm->cpu[mm_port_cpu()];
+}

@@ -5,7 +5,8 @@
  * they are looked for in the caches.
  */
 #include "lib/bits.h"
-#include "mm/buddy.h"
+#include "mm/kept.h"
+#include "mm/place.h"
 #include "mm/timing.h"
 
 #include <string.h>

@@ -2,7 +2,8 @@
 #include "mm/trace.h"
 
 #include "lib/assert.h"
-#include "mm/buddy.h"
+#include "lib/bits.h"
+#include "mm/place.h"
 #include "mm/zero_policy.h"
 
 unsigned trace_orders = MM_ORDER_MAX + 1;
@@ -180,7 +181,7 @@ static unsigned frame_state(const struct mm *mm, pfn_t pfn)
 
 	if (area->kind != AREA_MAPPED && area->pure != CLASS_MIXED)
 		return MM_STATE_DIRTY + area->pure;
-	const struct word *word = &mm->bits[a].word[pfn % AREA_FRAMES / 64];
+	const struct word *word = word_of(mm, a, pfn);
 	return MM_STATE_DIRTY + (unsigned)((word->zero >> (pfn % 64) & 1) | (word->reported >> (pfn % 64) & 1) << 1);
 }
 
@@ -212,7 +213,7 @@ static bool all_free(const struct mm *mm, pfn_t block, unsigned order, pfn_t pfn
 			at = (at | (AREA_FRAMES - 1)) + 1;
 			continue;
 		}
-		if (area->kind != AREA_MAPPED || (mm->bits[a].word[at % AREA_FRAMES / 64].free >> (at % 64) & 1) == 0)
+		if (area->kind != AREA_MAPPED || (word_of(mm, a, at)->free >> (at % 64) & 1) == 0)
 			return false;
 		at++;
 	}

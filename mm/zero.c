@@ -17,8 +17,10 @@
 
 #include "lib/assert.h"
 #include "lib/table.h"
+#include "mm/buddy.h"
 #include "mm/marks.h"
 #include "mm/page_proc.h"
+#include "mm/place.h"
 #include "mm/pressure.h"
 #include "mm/rate.h"
 #include "mm/timing.h"

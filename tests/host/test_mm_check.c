@@ -1,7 +1,7 @@
 /* mm_check itself: whatever is wrong in the allocator's books, it says so. Each row spoils one thing of a sound
  * allocator with blocks of all kinds in it. */
 #include "host.h"
-#include "mm/buddy.h"
+#include "mm/index.h"
 #include "tests/unit/fixture.h"
 
 #define FRAMES (4 * AREA_FRAMES)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mm/buddy.h"
+#include "mm/place.h"
 #include "mm/state.h"
 #include "mm/timing.h"
 #include "mm/trace.h"

@@ -1,6 +1,7 @@
 /* The order of preference against a naive look at every free block: memory in all four states, requests of all kinds,
  * and after each one, whether something that goes before what was taken was there. */
 #include "mm/buddy.h"
+#include "mm/place.h"
 #include "tests/unit/fixture.h"
 
 #define FRAMES 4096u

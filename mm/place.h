@@ -1,0 +1,34 @@
+/* Geometry: in which area a frame lies, where an area begins, and whether a frame is the allocator's at all. Arithmetic
+ * over what mm_init laid out, so it needs no lock.
+ *
+ * Areas and gibs are numbered through those gibs that have frames of ours: the hole below 4 GiB takes no metadata. So
+ * area a lies in gib a / GIB_AREAS, and mm.gib_index and mm.gib_number turn a gib's number into its address and back.
+ */
+#pragma once
+
+#include "mm/state.h"
+
+/* The area that a frame lies in; the frame's gib must be one of ours (buddy_holds). */
+static inline uint32_t area_of(const struct mm *mm, pfn_t pfn)
+{
+	return mm->gib_index[pfn / GIB_FRAMES] * GIB_AREAS + (uint32_t)(pfn / AREA_FRAMES % GIB_AREAS);
+}
+
+/* An area's first frame. */
+static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
+{
+	return (pfn_t)mm->gib_number[a / GIB_AREAS] * GIB_FRAMES + (pfn_t)(a % GIB_AREAS) * AREA_FRAMES;
+}
+
+/* Whether a frame, whatever its number, lies in an area of ours. The area may have holes (AREA_HOLES) all the same. */
+static inline bool buddy_holds(const struct mm *mm, pfn_t pfn)
+{
+	/* GIB_NONE is beyond all areas. */
+	return pfn / GIB_FRAMES < mm->gib_span && area_of(mm, pfn) < mm->area_count;
+}
+
+/* The word of bits that a frame of area a has its bit in: bit pfn % 64. Stale unless the area has bitmaps. */
+static inline struct word *word_of(const struct mm *mm, uint32_t a, pfn_t pfn)
+{
+	return &mm->bits[a].word[pfn % AREA_FRAMES / 64];
+}

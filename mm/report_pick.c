@@ -49,8 +49,7 @@ static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct 
 		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
 	if (pfn == MM_PFN_NONE)
 		return false;
-	block->pfn = pfn & ((1ull << 48) - 1);
-	block->order = order & 0xffffu;
+	*block = block_of(pfn, order);
 	return true;
 }
 

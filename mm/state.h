@@ -153,6 +153,12 @@ struct mm_block {
 	uint64_t order : 16;
 };
 
+/* The block of an order whose first frame is pfn: the one place that knows how many bits either has. */
+static inline struct mm_block block_of(pfn_t pfn, unsigned order)
+{
+	return (struct mm_block){.pfn = pfn & ((1ull << 48) - 1), .order = order & 0xffffu};
+}
+
 struct page_batch {
 	unsigned count;
 	uint64_t frames;

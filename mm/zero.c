@@ -118,8 +118,7 @@ static bool pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_fram
 	} else {
 		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
 	}
-	block->pfn = pfn & ((1ull << 48) - 1);
-	block->order = order & 0xffffu;
+	*block = block_of(pfn, order);
 	return pfn != MM_PFN_NONE;
 }
 

@@ -25,13 +25,22 @@
 	for (const void *const *row##_at = __start_table_##table; row##_at < __stop_table_##table; row##_at++) \
 		for (const type *row = *row##_at, *row##_once = row; row##_once; row##_once = NULL)
 
-/* A counter or gauge: shown by `stats`. Exactly one of value and get is set. Read without a lock: a value may be
- * a moment old, never torn (64-bit aligned). */
+/* A counter or gauge: shown by `stats`, read by stat_value. A row is of one of three kinds:
+ *
+ * value  where it is counted
+ * array  the address of a pointer to an array, each of whose *count elements counts for itself: each CPU, say. The row
+ *        is their sum. The counters lie offset bytes from an element's start, the elements stride bytes apart. Pointer
+ *        and count are looked at anew each time; a pointer that is NULL yet counts as 0
+ * get    a function that works it out */
 struct stat_row {
 	const char *name; /* subsystem.what_unit */
 	const char *unit;
 	const char *help;
 	const uint64_t *value;
+	const void *array;
+	size_t offset;
+	size_t stride;
+	const uint32_t *count;
 	uint64_t (*get)(void);
 };
 
@@ -40,10 +49,48 @@ struct stat_row {
 		.name = (name_), .unit = (unit_), .help = (help_), .value = (value_)}; \
 	TABLE_ADD(stat, stat_##ident)
 
+/* The sum of a 64-bit field over an array: array_ is a variable that points to it, count_ one (uint32_t) that says how
+ * many elements there are. */
+#define STAT_SUM(ident, name_, unit_, help_, array_, count_, field_)                           \
+	_Static_assert(sizeof((array_)->field_) == sizeof(uint64_t), "a counter has 64 bits"); \
+	static const struct stat_row stat_##ident = {                                          \
+		.name = (name_),                                                               \
+		.unit = (unit_),                                                               \
+		.help = (help_),                                                               \
+		.array = &(array_),                                                            \
+		.offset = offsetof(__typeof__(*(array_)), field_),                             \
+		.stride = sizeof(*(array_)),                                                   \
+		.count = &(count_),                                                            \
+	};                                                                                     \
+	TABLE_ADD(stat, stat_##ident)
+
 #define STAT_GET(ident, name_, unit_, help_, get_)                                 \
 	static const struct stat_row stat_##ident = {                              \
 		.name = (name_), .unit = (unit_), .help = (help_), .get = (get_)}; \
 	TABLE_ADD(stat, stat_##ident)
+
+/* The sum of count counters that lie stride bytes apart. */
+static inline uint64_t stat_sum(const void *first, size_t stride, uint32_t count)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		sum += __atomic_load_n((const uint64_t *)((const char *)first + i * stride), __ATOMIC_RELAXED);
+	return sum;
+}
+
+/* What a row says now. No lock: it may be a moment old, never torn (64-bit aligned). */
+static inline uint64_t stat_value(const struct stat_row *row)
+{
+	const char *array;
+
+	if (row->get)
+		return row->get();
+	if (!row->array)
+		return __atomic_load_n(row->value, __ATOMIC_RELAXED);
+	__builtin_memcpy(&array, row->array, sizeof(array));
+	return array ? stat_sum(array + row->offset, row->stride, *row->count) : 0;
+}
 
 TABLE_DECLARE(stat);
 

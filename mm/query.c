@@ -1,6 +1,7 @@
 /* Answers to questions about the whole: totals, blocks by order, and the rows of `stats`. */
 #include "lib/table.h"
 #include "mm/cache.h"
+#include "mm/cpu_sum.h"
 #include "mm/index.h"
 #include "mm/timing.h"
 
@@ -121,20 +122,6 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 
 struct mm mm_system __attribute__((aligned(4096)));
 
-#define SUM_OF_CPUS(field)                                         \
-	static uint64_t sum_##field(void)                          \
-	{                                                          \
-		uint64_t n = 0;                                    \
-		for (unsigned i = 0; i < mm_system.cpu_count; i++) \
-			n += mm_system.cpu[i].field;               \
-		return n;                                          \
-	}
-
-SUM_OF_CPUS(alloc_calls)
-SUM_OF_CPUS(alloc_failed)
-SUM_OF_CPUS(free_calls)
-SUM_OF_CPUS(hot_hits)
-
 static uint64_t free_frames(void)
 {
 	return mm_system.free + cached_frames(&mm_system);
@@ -162,10 +149,10 @@ STAT_GET(mm_cached, "mm.cached_frames", "frames", "free frames in per-CPU caches
 STAT(mm_retired, "mm.retired_frames", "frames", "bad frames taken out of use", &mm_system.retired);
 STAT(mm_metadata, "mm.metadata_bytes", "bytes", "memory that the allocator takes for itself",
      &mm_system.metadata_bytes);
-STAT_GET(mm_alloc_calls, "mm.alloc_calls", "calls", "allocations asked for, a bulk call is one", sum_alloc_calls);
-STAT_GET(mm_alloc_failed, "mm.alloc_failed", "calls", "allocations refused: no block", sum_alloc_failed);
-STAT_GET(mm_free_calls, "mm.free_calls", "calls", "blocks freed", sum_free_calls);
-STAT_GET(mm_hot_hits, "mm.hot_hits", "calls", "allocations served from a CPU's cache", sum_hot_hits);
+STAT_CPUS(alloc_calls, "mm.alloc_calls", "calls", "allocations asked for, a bulk call is one");
+STAT_CPUS(alloc_failed, "mm.alloc_failed", "calls", "allocations refused: no block");
+STAT_CPUS(free_calls, "mm.free_calls", "calls", "blocks freed");
+STAT_CPUS(hot_hits, "mm.hot_hits", "calls", "allocations served from a CPU's cache");
 STAT(mm_pressure, "mm.pressure", "times", "free memory fell below the low watermark", &mm_system.pressure_count);
 STAT(mm_lock_max, "mm.lock_max_ns", "ns", "longest time that mm's lock was held (timing.h says what is timed)",
      &mm_system.lock_max_ns);

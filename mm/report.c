@@ -15,6 +15,7 @@
 #include "lib/table.h"
 #include "mm/cache.h"
 #include "mm/contents.h"
+#include "mm/cpu_sum.h"
 #include "mm/marks.h"
 #include "mm/page_proc.h"
 #include "mm/rate.h"
@@ -452,10 +453,8 @@ void report_resume(struct mm *mm)
 void report_status(struct mm *mm, struct report_status *out)
 {
 	const struct report_engine *e = &mm->report_engine;
-	uint64_t any, zero, waits = 0;
+	uint64_t any, zero;
 
-	for (unsigned i = 0; i < mm->cpu_count; i++)
-		waits += mm->cpu[i].alloc_waits;
 	mm_lock(mm);
 	report_budget(mm, &any, &zero);
 	enum report_found found = report_find(mm);
@@ -476,6 +475,6 @@ void report_status(struct mm *mm, struct report_status *out)
 		.requests = e->requests,
 		.errors = e->errors,
 		.timeouts = e->timeouts,
-		.waits = waits,
+		.waits = CPU_SUM(mm, alloc_waits),
 	};
 }

@@ -24,19 +24,11 @@ static struct irq_cpu *my_cpu(void)
 	return &cpus[cpu_number()];
 }
 
-#define SUM_STAT(field, help)                           \
-	static uint64_t sum_##field(void)               \
-	{                                               \
-		uint64_t sum = 0;                       \
-                                                        \
-		for (unsigned i = 0; i < CPUS_MAX; i++) \
-			sum += cpus[i].field;           \
-		return sum;                             \
-	}                                               \
-	STAT_GET(irq_##field, "irq." #field, "interrupts", help, sum_##field)
-
-SUM_STAT(handled, "interrupts that had a handler");
-SUM_STAT(unexpected, "interrupts without a handler, spurious ones included");
+static const struct irq_cpu *const first_cpu = cpus;
+static const uint32_t irq_cpus = CPUS_MAX;
+STAT_SUM(irq_handled, "irq.handled", "interrupts", "interrupts that had a handler", first_cpu, irq_cpus, handled);
+STAT_SUM(irq_unexpected, "irq.unexpected", "interrupts", "interrupts without a handler, spurious ones included",
+	 first_cpu, irq_cpus, unexpected);
 
 uint64_t irq_off_max_tsc(void)
 {

@@ -8,11 +8,6 @@
 #include "kernel/shell/sorted.h"
 #include "kernel/shell/wrap.h"
 
-static uint64_t value_of(const struct stat_row *row)
-{
-	return row->get ? row->get() : __atomic_load_n(row->value, __ATOMIC_RELAXED);
-}
-
 static bool wanted(const struct stat_row *row, const char *prefix)
 {
 	return strncmp(row->name, prefix, strlen(prefix)) == 0;
@@ -25,7 +20,7 @@ static void print_row(const struct stat_row *row)
 {
 	int column = iprintf("%s ", row->name);
 
-	column += iprintf("%*lu", (int)VALUE_END - column, value_of(row));
+	column += iprintf("%*lu", (int)VALUE_END - column, stat_value(row));
 	column += iprintf(" %-*s ", (int)(HELP_COLUMN - VALUE_END - 2), row->unit);
 	wrap_print((unsigned)column, HELP_COLUMN, row->help);
 }
@@ -42,7 +37,7 @@ static void print_json(const char *prefix)
 	struct json json = json_begin();
 	SORTED_FOR_EACH (stat, struct stat_row, row)
 		if (wanted(row, prefix))
-			json_u64(&json, row->name, value_of(row));
+			json_u64(&json, row->name, stat_value(row));
 	json_end(&json);
 }
 

@@ -13,7 +13,7 @@ static uint64_t stat(const char *name)
 {
 	TABLE_FOR_EACH (stat, struct stat_row, row) {
 		if (strcmp(row->name, name) == 0)
-			return *row->value;
+			return stat_value(row);
 	}
 	test_port_fail(__FILE__, __LINE__, "no counter %s", name);
 }

@@ -31,7 +31,7 @@ static uint64_t stat(const char *name)
 	const struct stat_row *row = TABLE_FIND(stat, name);
 
 	CHECK(row);
-	return row->get ? row->get() : *row->value;
+	return stat_value(row);
 }
 
 TEST(mm_stats, frames_are_free_cached_or_somebodys)
@@ -89,4 +89,30 @@ TEST(mm_stats, zeroing_is_counted_where_it_happens)
 	/* The clock stands still while the test doesn't say otherwise. */
 	CHECK_EQ(stat("zero.alloc_ns") + stat("zero.free_ns"), 0);
 	system_end();
+}
+
+/* Each CPU counts for itself: a row is the sum, and 0 while there is no allocator yet. */
+TEST(mm_stats, calls_of_all_cpus_are_added_up)
+{
+	pfn_t pfns[3];
+
+	CHECK_EQ(stat("mm.alloc_calls"), 0);
+	CHECK_EQ(stat("zero.miss_frames"), 0);
+	host_cpus = 3;
+	system_begin();
+	mm_cache_enable(&mm_system, false);
+	for (host_cpu = 0; host_cpu < host_cpus; host_cpu++) {
+		pfns[host_cpu] = mm_alloc(&mm_system, host_cpu, MM_ZERO_COLD);
+		for (unsigned i = 0; i < host_cpu; i++)
+			CHECK_EQ(mm_alloc(&mm_system, 11, MM_ANY), MM_PFN_NONE);
+	}
+	host_cpu = 0;
+	for (unsigned i = 0; i < 3; i++)
+		mm_free(&mm_system, pfns[i], i);
+	CHECK_EQ(stat("mm.alloc_calls"), 3 + 0 + 1 + 2);
+	CHECK_EQ(stat("mm.alloc_failed"), 0 + 1 + 2);
+	CHECK_EQ(stat("mm.free_calls"), 3);
+	CHECK_EQ(stat("zero.miss_frames"), 1 + 2 + 4);
+	system_end();
+	CHECK_EQ(stat("mm.alloc_calls"), 0);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mm/buddy.h"
+#include "mm/cpu_sum.h"
 #include "mm/place.h"
 #include "mm/state.h"
 #include "mm/timing.h"
@@ -169,20 +170,12 @@ void fixture_knob_word(const char *name, const char *word)
 
 uint64_t fixture_alloc_failed(struct mm *mm)
 {
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < mm->cpu_count; i++)
-		n += mm->cpu[i].alloc_failed;
-	return n;
+	return CPU_SUM(mm, alloc_failed);
 }
 
 uint64_t fixture_wasted(struct mm *mm)
 {
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < mm->cpu_count; i++)
-		n += mm->cpu[i].wasted_frames;
-	return n;
+	return CPU_SUM(mm, wasted_frames);
 }
 
 void fixture_quiet(void)

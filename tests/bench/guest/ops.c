@@ -230,7 +230,7 @@ static bool is_zeroing(enum mode mode)
 static uint64_t idle_frames(void)
 {
 	const struct stat_row *row = TABLE_FIND(stat, "zero.idle_frames");
-	return row ? *row->value : 0;
+	return row ? stat_value(row) : 0;
 }
 
 /* One repetition from a known state: all free memory dirty; and with zeroing on, some of it zeroed since. */

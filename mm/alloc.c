@@ -11,7 +11,7 @@
 #include "mm/buddy.h"
 #include "mm/contents.h"
 #include "mm/marks.h"
-#include "mm/page_proc.h"
+#include "mm/page_hold.h"
 #include "mm/place.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
@@ -95,7 +95,7 @@ static __attribute__((noinline)) pfn_t take_in_order(struct mm *mm, unsigned ord
 	/* Frames that this CPU keeps, or that the zeroing batch holds, may spare a whole area. */
 	if (small && cache_unpark(mm, this_cpu(mm)))
 		return take(mm, order, want);
-	if (page_proc_holds_fit(mm, order, low_only) && page_proc_abort(mm))
+	if (page_hold_fits(mm, order, low_only) && page_hold_abort(mm))
 		return take(mm, order, want);
 	if (!small)
 		return take_first(mm, buddy_take_whole, order, p->reported, low_only);
@@ -134,7 +134,7 @@ static pfn_t take_back(struct mm *mm, unsigned order, unsigned want)
 
 	if (cache_drain(mm, this_cpu(mm)))
 		pfn = take(mm, order, want);
-	if (pfn == MM_PFN_NONE && page_proc_abort(mm))
+	if (pfn == MM_PFN_NONE && page_hold_abort(mm))
 		pfn = take(mm, order, want);
 	if (pfn == MM_PFN_NONE && mm->isolated != 0)
 		this_cpu(mm)->alloc_waits++;
@@ -142,7 +142,7 @@ static pfn_t take_back(struct mm *mm, unsigned order, unsigned want)
 		mm_unlock(mm);
 		bool again = page_proc_wait(mm);
 		mm_lock(mm);
-		again |= page_proc_abort(mm); /* the idle loop ran meanwhile, and may have begun anew */
+		again |= page_hold_abort(mm); /* the idle loop ran meanwhile, and may have begun anew */
 		if (!again && mm->isolated != 0)
 			break;
 		pfn = take(mm, order, want);

@@ -4,7 +4,7 @@
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/contents.h"
-#include "mm/page_proc.h"
+#include "mm/page_hold.h"
 #include "mm/place.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
@@ -110,7 +110,7 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 	pfn_t end = start + count;
 	mm_lock_timed(mm);
 	cache_drain(mm, this_cpu(mm));
-	page_proc_abort(mm);
+	page_hold_abort(mm);
 	for (pfn_t pfn = start; pfn < end;) {
 		unsigned at = pfn % AREA_FRAMES;
 		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
@@ -164,7 +164,7 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	unsigned was = MM_STATE_ALLOCATED;
 	const bool waits = frame_isolated(mm, a, at);
 	if (waits)
-		page_proc_abort(mm);
+		page_hold_abort(mm);
 	while (frame_isolated(mm, a, at)) {
 		mm_unlock(mm);
 		bool again = page_proc_wait(mm);

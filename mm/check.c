@@ -282,6 +282,25 @@ static bool check_cache(struct mm *mm, unsigned i, struct sums *s)
 	return true;
 }
 
+/* A CPU's hold: blocks that are isolated, as many frames as it says. */
+static bool check_hold(struct mm *mm, unsigned i)
+{
+	const struct page_hold *hold = &mm->hold[i];
+	uint64_t frames = 0;
+
+	EXPECT(hold->state != PAGE_HOLD_NONE || hold->batch.count == 0, "CPU %u holds nothing, but %u blocks", i,
+	       hold->batch.count);
+	for (unsigned k = 0; k < hold->batch.count; k++) {
+		const struct mm_block block = hold->batch.block[k];
+		EXPECT(mm_frame_state(mm, block.pfn) == MM_STATE_ISOLATED, "CPU %u holds pfn 0x%llx, which is %s", i,
+		       (unsigned long long)block.pfn, mm_state_name(mm_frame_state(mm, block.pfn)));
+		frames += 1ull << block.order;
+	}
+	EXPECT(frames == hold->batch.frames, "CPU %u counts %llu frames held, has %llu", i,
+	       (unsigned long long)hold->batch.frames, (unsigned long long)frames);
+	return true;
+}
+
 static bool check_all(struct mm *mm)
 {
 	struct sums s = {0};
@@ -296,7 +315,7 @@ static bool check_all(struct mm *mm)
 	if (!check_rows(mm))
 		return false;
 	for (unsigned i = 0; i < mm->cpu_count; i++) {
-		if (!check_cache(mm, i, &s))
+		if (!check_cache(mm, i, &s) || !check_hold(mm, i))
 			return false;
 		cached += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	}

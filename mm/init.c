@@ -1,8 +1,8 @@
 /* Sets an allocator up from a list of ranges, and says first how much metadata that takes.
  *
  * Layout of the metadata: CPUs' caches, areas, gibs, part maps, the top rows for gibs above 4 GiB, counts of kept
- * frames, the numbering of gibs, and the bitmaps of areas, which come last and are not touched here unless an area is
- * partly ours.
+ * frames, CPUs' holds, the numbering of gibs, and the bitmaps of areas, which come last and are not touched here unless
+ * an area is partly ours.
  */
 #include "lib/assert.h"
 #include "mm/contents.h"
@@ -17,7 +17,7 @@ struct layout {
 	uint32_t gib_span;
 	uint32_t high_words;
 	uint32_t cpu_count;
-	size_t areas_at, gibs_at, parts_at, high_at, kept_at, index_at, number_at, bits_at,
+	size_t areas_at, gibs_at, parts_at, high_at, kept_at, holds_at, index_at, number_at, bits_at,
 		bytes; /* the CPUs come first */
 };
 
@@ -73,7 +73,8 @@ static bool layout_of(const struct mm_range *ranges, size_t count, struct layout
 	l->parts_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
 	l->high_at = l->parts_at + align_up((l->area_count + 63) / 64 * sizeof(struct parts), 64);
 	l->kept_at = align_up(l->high_at + high_bytes, 64);
-	l->index_at = l->kept_at + align_up(l->cpu_count, KEPT_CPUS) * KEPT_ROWS;
+	l->holds_at = l->kept_at + align_up(l->cpu_count, KEPT_CPUS) * KEPT_ROWS;
+	l->index_at = l->holds_at + l->cpu_count * sizeof(struct page_hold);
 	l->number_at = l->index_at + sizeof(uint16_t) * l->gib_span;
 	l->bits_at = align_up(l->number_at + sizeof(uint16_t) * l->gib_count, 64);
 	l->bytes = l->bits_at + l->area_count * sizeof(struct area_bits);
@@ -266,6 +267,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	mm->cpu_count = l.cpu_count;
 	mm->cpu = meta;
 	mm->kept = (uint64_t *)((char *)meta + l.kept_at);
+	mm->hold = (struct page_hold *)((char *)meta + l.holds_at);
 	for (unsigned i = 0; i < l.cpu_count; i++) {
 		mm->cpu[i].kept = (uint8_t *)(mm->kept + i / KEPT_CPUS * KEPT_ROWS) + i % KEPT_CPUS;
 		mm->cpu[i].hot_area = MM_PFN_NONE;

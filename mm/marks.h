@@ -46,11 +46,8 @@ static inline void marks_demand(struct mm *mm, unsigned order, uint64_t frames)
 }
 
 /* Whether some of what was demanded is being zeroed: it isn't free until then, and may complete a block. The lock is
- * held. */
-static inline bool marks_demand_under_way(const struct mm *mm)
-{
-	return mm->zero_engine.batch_state != ZERO_BATCH_NONE && mm->zero_engine.demanded;
-}
+ * held. Only where zeroing is built in. */
+bool marks_demand_under_way(const struct mm *mm);
 
 /* Ends `zero now`, and what it zeroed isn't kept any more: the host shall have it. */
 static inline void marks_release(struct mm *mm)

@@ -50,7 +50,7 @@ struct mm;
 extern struct mm mm_system;
 
 /* How many bytes of metadata mm_init will want for these ranges: less than 1 for each frame of the gibs (1 GiB,
- * aligned) that have one in them, the last gib counted up to the last frame, and 20 KiB, and 1 KiB for each CPU. Pure
+ * aligned) that have one in them, the last gib counted up to the last frame, and 20 KiB, and 2 KiB for each CPU. Pure
  * arithmetic, may be called before anything else. 0 when there is no usable range. */
 size_t mm_meta_bytes(const struct mm_range *ranges, size_t count);
 

@@ -5,6 +5,37 @@
 #include "mm/pressure.h"
 #include "mm/timing.h"
 
+static unsigned largest_order(uint64_t frames)
+{
+	unsigned order = bit_last(frames);
+
+	return order < MM_ORDER_AREA ? order : MM_ORDER_AREA - 1;
+}
+
+bool page_proc_pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_frames, struct mm_block *block)
+{
+	unsigned order = largest_order(max_frames);
+	pfn_t pfn;
+
+	if (a == AREA_NONE)
+		a = index_find_mixed(mm, cls, 0, false);
+	if (a != AREA_NONE) {
+		unsigned largest = fit_of(mm->areas[a].fit, cls) - 1;
+		if (order > largest)
+			order = largest;
+		pfn = buddy_take_from(mm, a, order, cls, TAKE_ISOLATE);
+	} else {
+		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
+	}
+	*block = block_of(pfn, order);
+	return pfn != MM_PFN_NONE;
+}
+
+bool page_proc_pick(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
+{
+	return page_proc_pick_from(mm, index_find_part(mm, cls, 0, false), cls, max_frames, block);
+}
+
 uint64_t page_proc_fill(struct mm *mm, const struct page_proc *proc, struct page_batch *batch, unsigned max_blocks,
 			uint64_t max_frames)
 {
@@ -40,28 +71,6 @@ void page_proc_put(struct mm *mm, struct page_batch *batch, unsigned state)
 		mm_unlock(mm);
 	}
 	batch->frames = 0;
-}
-
-bool page_proc_holds_fit(struct mm *mm, unsigned order, bool low_only)
-{
-	if (likely(mm->isolated == 0))
-		return false;
-	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
-		if (proc->abort && proc->holds(mm, order, low_only))
-			return true;
-	return false;
-}
-
-bool page_proc_abort(struct mm *mm)
-{
-	bool any = false;
-
-	if (mm->isolated == 0)
-		return false;
-	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
-		if (proc->abort)
-			any |= proc->abort(mm);
-	return any;
 }
 
 bool page_proc_wait(struct mm *mm)

@@ -3,6 +3,11 @@
  * are the processor's. A processor is a row of the table page_proc, so that the allocator reaches those that are built
  * in without knowing one by name.
  *
+ * There are two kinds. One works frame by frame on the hold of the CPU that runs it, and an allocation can take such a
+ * batch back at any frame: page_hold.h has all of that, and the processor is little more than its row. The other one
+ * has batches of its own, which it fills (page_proc_fill) and puts back (page_proc_put) itself, since somebody else, a
+ * device say, works on them and can't be stopped.
+ *
  * Isolated frames are neither free nor allocated, and the bits that say what they were stay as they are.
  */
 #pragma once
@@ -10,19 +15,25 @@
 #include "lib/table.h"
 #include "mm/state.h"
 
-/* pick   with the lock held: isolates one more block of at most max_frames, or says that there is none
- * holds  with the lock held: whether giving the batch back helps a request of this order: it has such a block, or seems
- *        to be all that keeps an area from being whole
- * abort  with the lock held (dropped and retaken where another CPU works on the batch): gives the batch back, frames
- *        that are done in their new state, the others as they were. Returns whether anything came back. NULL:
- *        can't be aborted
- * wait   without the lock: waits a moment for what is in flight to come back, bounded. Returns whether something is,
- *        or came back: worth another try. NULL: nothing to wait for */
+/* Only name and pick must be there. What may be left out (NULL), and what happens then:
+ *
+ * pick   the lock is held: isolates one more block of at most max_frames, or says that there is none. For a hold blocks
+ *        are of order 0 to 8 (page_proc_pick does that for a class)
+ * work   no lock: works on one frame of a hold's batch. Must not allocate, free, nor wait. NULL: the processor has
+ *        batches of its own, and must not use page_hold.h
+ * give   the lock is held: gives frames of one block that are done back (buddy_give_frames), in the state that they are
+ *        in by now. NULL: they go back as they were
+ * taken  the lock is held: told once a batch has gone back from a hold because an allocation wanted it. NULL: it isn't
+ *        counted
+ * wait   no lock: waits a moment for what is in flight to come back, bounded. Returns whether something is, or came
+ *        back: worth another try. NULL: there is nothing to wait for; so it is for a hold, which is asked to give up
+ *        its batch instead */
 struct page_proc {
 	const char *name;
 	bool (*pick)(struct mm *mm, uint64_t max_frames, struct mm_block *block);
-	bool (*holds)(struct mm *mm, unsigned order, bool low_only);
-	bool (*abort)(struct mm *mm);
+	void (*work)(struct mm *mm, pfn_t pfn);
+	void (*give)(struct mm *mm, pfn_t pfn, unsigned frames);
+	void (*taken)(struct mm *mm);
 	bool (*wait)(struct mm *mm);
 };
 
@@ -32,6 +43,11 @@ struct page_proc {
 
 TABLE_DECLARE(page_proc);
 
+/* For pick: isolates a run of a class of order 0 to 8, of at most max_frames, from areas that are in use first. The
+ * second one takes it from area a, which has one, or, if that is AREA_NONE, breaks a wholly free area. */
+bool page_proc_pick(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block);
+bool page_proc_pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_frames, struct mm_block *block);
+
 /* Fills an empty batch: at most max_blocks blocks and max_frames frames. Nothing is picked while memory is short.
  * Takes the lock, for at most PAGE_PROC_HOLD blocks at a time. Returns the frames picked. */
 uint64_t page_proc_fill(struct mm *mm, const struct page_proc *proc, struct page_batch *batch, unsigned max_blocks,
@@ -40,9 +56,7 @@ uint64_t page_proc_fill(struct mm *mm, const struct page_proc *proc, struct page
 /* Gives the whole batch back in a state (or GIVE_AS_WAS) and empties it. Takes the lock, likewise. */
 void page_proc_put(struct mm *mm, struct page_batch *batch, unsigned state);
 
-/* Asks all processors, for the allocator. The lock is held for the first two. */
-bool page_proc_holds_fit(struct mm *mm, unsigned order, bool low_only);
-bool page_proc_abort(struct mm *mm);
+/* For the allocator, without the lock: asks all processors to wait. Returns whether one did. */
 bool page_proc_wait(struct mm *mm);
 
 #define PAGE_PROC_HOLD 32u

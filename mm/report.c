@@ -17,6 +17,7 @@
 #include "mm/contents.h"
 #include "mm/cpu_sum.h"
 #include "mm/marks.h"
+#include "mm/page_hold.h"
 #include "mm/page_proc.h"
 #include "mm/rate.h"
 #include "mm/report_pick.h"
@@ -428,7 +429,7 @@ void report_now(struct mm *mm)
 	marks_release(mm);
 	/* What caches and a batch that is being zeroed hold may complete a block. */
 	cache_drain(mm, this_cpu(mm));
-	page_proc_abort(mm);
+	page_hold_abort(mm);
 	if (mm->report_engine.sink)
 		mm->report_engine.now_frames = mm->free - mm->reported;
 	mm_unlock(mm);

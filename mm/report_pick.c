@@ -109,7 +109,7 @@ enum report_found report_find(struct mm *mm)
 		return clean || dirty || has_block(mm, CLASS_UNREPORTED, zero) ? FOUND_BLOCK : FOUND_NOTHING;
 	if (clean)
 		return FOUND_BLOCK;
-	dirty |= has_block(mm, CLASS_UNREPORTED, any) || marks_demand_under_way(mm) ||
+	dirty |= has_block(mm, CLASS_UNREPORTED, any) || (MM_ZERO && marks_demand_under_way(mm)) ||
 		 (any >= 1ull << report_order_min && has_unzeroed_areas(mm));
 	return dirty && MM_ZERO ? FOUND_UNZEROED : FOUND_NOTHING;
 }

@@ -165,32 +165,47 @@ struct page_batch {
 	struct mm_block block[PAGE_BATCH_BLOCKS];
 };
 
+struct page_proc;
+
+enum page_hold_state {
+	PAGE_HOLD_NONE,	   /* nothing */
+	PAGE_HOLD_HELD,	   /* a batch is parked: whoever has the lock may give it back */
+	PAGE_HOLD_RUNNING, /* a batch is being worked on, and the CPU's own until it ends that */
+};
+
+/* What a CPU has taken away to work on, see page_hold.h. "Owner" is the CPU while RUNNING, else (L). */
+struct page_hold {
+	enum page_hold_state state;   /* (L) */
+	bool abort;		      /* (L) to set, (A) to read: give the batch back at the next frame */
+	unsigned next;		      /* owner: block in hand */
+	uint32_t ended;		      /* (L) batches that came back, so that a waiter knows that its one did */
+	uint64_t done;		      /* owner: frames of that block that are done */
+	const struct page_proc *proc; /* (L) whose batch it is */
+	struct page_batch batch;      /* owner; what is in it is put in under the lock */
+} __attribute__((aligned(64)));
+
 /* How far an engine is ahead of its limit; rate.h has the story. */
 struct rate {
 	uint64_t mbps;	 /* the limit that due_ns was made under */
 	uint64_t due_ns; /* when all that was done is paid for */
 };
 
-/* The zeroing processor's state; zero.c has the story. */
+/* The zeroing processor's state; zero.c has the story. "Owner" is the CPU whose hold has zeroing's batch RUNNING, of
+ * which there is one at most. */
 struct zero_engine {
-	enum { ZERO_BATCH_NONE, ZERO_BATCH_HELD, ZERO_BATCH_RUNNING } batch_state; /* (L) */
-	bool abort;	  /* (L) to set, (A) to read: the CPU that zeroes gives the batch back at the next frame */
-	bool filling;	  /* (L) on the way from the low mark to the high one */
-	bool now;	  /* (A) */
-	bool paused;	  /* (A) */
-	bool reported;	  /* owner of the batch: reported frames may be picked */
-	bool demanded;	  /* owner of the batch: it is for mm.demand, not for the marks */
-	bool wake_due;	  /* (A) set by interrupts */
-	struct rate rate; /* owner of the batch, or (L) */
+	bool filling;		  /* (L) on the way from the low mark to the high one */
+	bool now;		  /* (A) */
+	bool paused;		  /* (A) */
+	bool reported;		  /* owner or (L): reported frames may be picked */
+	bool demanded;		  /* owner or (L): the batch is for mm.demand, not for the marks */
+	bool wake_due;		  /* (A) set by interrupts */
+	struct rate rate;	  /* owner or (L) */
 	uint64_t wanted_since_ns; /* (L) since when there is work; 0: there is none */
-	unsigned next;		  /* owner of the batch: block in hand */
-	uint64_t done;		  /* owner of the batch: frames of it that are zero */
-	uint64_t idle_frames;	  /* owner of the batch */
-	uint64_t idle_ns;
-	uint64_t aborts;	 /* (L) */
-	uint64_t due_at;	 /* (A) idle_frames when the wake-up became due */
-	uint64_t yields[18];	 /* owner of the batch */
-	struct page_batch batch; /* owner of the batch: who made batch_state RUNNING, else (L) */
+	uint64_t idle_frames;	  /* owner */
+	uint64_t idle_ns;	  /* owner */
+	uint64_t aborts;	  /* (L) */
+	uint64_t due_at;	  /* (A) idle_frames when the wake-up became due */
+	uint64_t yields[18];	  /* owner */
 };
 
 /* So many frames are wanted zero, in free unreported blocks of at least this order; 0 frames: none are. */
@@ -248,6 +263,7 @@ struct mm {
 	uint32_t high_words;	  /* (C) 0: no memory there, and no rows */
 	uint32_t cpu_count;	  /* (C) */
 	struct mm_cpu *cpu;	  /* (C) */
+	struct page_hold *hold;	  /* (C) for each CPU */
 	uint64_t *kept;		  /* (P) [cpus / 8][KEPT_ROWS]: which frames CPUs may keep, see kept.h */
 	uint32_t cursor[2];	  /* (L) areas that serve order-0 requests: [0] not zero, [1] zero ones; or AREA_NONE */
 	uint32_t cursor_class[2]; /* (L) the one state that they serve */

@@ -6,10 +6,7 @@
  * are left alone but for filling up to the low mark: an idle guest doesn't make its host back what nobody asked for.
  * What somebody demands (marks_demand) goes before the marks.
  *
- * A batch stays allocatable. Between frames the CPU that zeroes looks whether somebody wants it back (abort), or the
- * CPU (should_yield): then it parks the batch and returns. An allocator gives a parked batch back itself, under the
- * lock; a running one is asked for, and given back by its owner before its next frame. So batch_state says who owns
- * batch, next and done: who made it RUNNING, otherwise the lock.
+ * A batch stays allocatable: it is in the hold of the CPU that zeroes, see page_hold.h. One CPU zeroes at a time.
  *
  * Cost: 64 lines of non-temporal stores a frame, one fence a batch or part of one (docs/DESIGN.md, "Zeroing").
  */
@@ -18,10 +15,9 @@
 #include "lib/assert.h"
 #include "lib/table.h"
 #include "mm/buddy.h"
+#include "mm/cache.h"
 #include "mm/marks.h"
-#include "mm/page_proc.h"
-#include "mm/place.h"
-#include "mm/pressure.h"
+#include "mm/page_hold.h"
 #include "mm/rate.h"
 #include "mm/timing.h"
 #include "mm/trace.h"
@@ -95,38 +91,6 @@ static uint64_t left(struct mm *mm, bool *reported, bool *demanded)
 
 /* --- the page processor --- */
 
-static unsigned largest_order(uint64_t frames)
-{
-	unsigned order = bit_last(frames);
-
-	return order < MM_ORDER_AREA ? order : MM_ORDER_AREA - 1;
-}
-
-/* Isolates a run of the class: of area a, or, if that is none, of one that is wholly free. */
-static bool pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_frames, struct mm_block *block)
-{
-	unsigned order = largest_order(max_frames);
-	pfn_t pfn;
-
-	if (a == AREA_NONE)
-		a = index_find_mixed(mm, cls, 0, false);
-	if (a != AREA_NONE) {
-		unsigned largest = fit_of(mm->areas[a].fit, cls) - 1;
-		if (order > largest)
-			order = largest;
-		pfn = buddy_take_from(mm, a, order, cls, TAKE_ISOLATE);
-	} else {
-		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
-	}
-	*block = block_of(pfn, order);
-	return pfn != MM_PFN_NONE;
-}
-
-static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
-{
-	return pick_from(mm, index_find_part(mm, cls, 0, false), cls, max_frames, block);
-}
-
 /* Dirty frames where a block of the demanded order is free and unreported, as far as the indexes tell: an area with
  * such a block may have other dirty frames too. Where nothing is found, nothing is left to meet the demand with. */
 static bool pick_demanded(struct mm *mm, uint64_t max_frames, struct mm_block *block)
@@ -139,7 +103,7 @@ static bool pick_demanded(struct mm *mm, uint64_t max_frames, struct mm_block *b
 		a = index_find_part(mm, CLASS_DIRTY, demand->order, false);
 	if (a == AREA_NONE && demand->order < MM_ORDER_AREA)
 		a = index_find_part(mm, CLASS_UNREPORTED, demand->order, false);
-	if (!pick_from(mm, a, CLASS_DIRTY, max_frames, block)) {
+	if (!page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block)) {
 		demand->frames = 0;
 		return false;
 	}
@@ -151,95 +115,36 @@ static bool zero_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block
 {
 	if (mm->zero_engine.demanded)
 		return pick_demanded(mm, max_frames, block);
-	return pick_class(mm, CLASS_DIRTY, max_frames, block) ||
-	       (mm->zero_engine.reported && pick_class(mm, CLASS_REPORTED, max_frames, block));
+	return page_proc_pick(mm, CLASS_DIRTY, max_frames, block) ||
+	       (mm->zero_engine.reported && page_proc_pick(mm, CLASS_REPORTED, max_frames, block));
 }
 
-/* Gives the batch back: what is done as ZERO, the rest as it was. The lock is held, the batch is the caller's. */
-static void batch_put(struct mm *mm)
+static void zero_work(struct mm *mm, pfn_t pfn)
 {
-	struct zero_engine *e = &mm->zero_engine;
-	struct page_batch *batch = &e->batch;
-
-	for (unsigned i = 0; i < batch->count; i++) {
-		struct mm_block block = batch->block[i];
-		uint64_t n = 1ull << block.order;
-		uint64_t done = i < e->next ? n : i == e->next ? e->done : 0;
-		if (TRACING && done != 0)
-			trace_worked(mm, TRACE_ZERO, block.pfn, done, CLASS_ZERO);
-		if (done != 0)
-			buddy_give_frames(mm, block.pfn, (unsigned)done, CLASS_ZERO);
-		if (done != n)
-			buddy_give_frames(mm, block.pfn + done, (unsigned)(n - done), GIVE_AS_WAS);
-	}
-	batch->count = 0;
-	batch->frames = 0;
-	e->batch_state = ZERO_BATCH_NONE;
-	e->abort = false;
-	pressure_relax(mm);
+	mm_port_zero_cold(pfn, 1);
+	mm->zero_engine.idle_frames++;
 }
 
-static bool zero_holds(struct mm *mm, unsigned order, bool low_only)
+static void zero_give(struct mm *mm, pfn_t pfn, unsigned frames)
 {
-	const struct page_batch *batch = &mm->zero_engine.batch;
-
-	if (mm->zero_engine.batch_state == ZERO_BATCH_NONE || order > MM_ORDER_AREA)
-		return false;
-	for (unsigned i = 0; i < batch->count; i++) {
-		pfn_t pfn = batch->block[i].pfn;
-		if (low_only && pfn >= MM_PFN_4G)
-			continue;
-		if (batch->block[i].order >= order)
-			return true;
-		/* Order 9: the batch is all that keeps an area from being whole. */
-		if (order == MM_ORDER_AREA && mm->areas[area_of(mm, pfn)].free + batch->frames == AREA_FRAMES)
-			return true;
-	}
-	return false;
+	if (TRACING)
+		trace_worked(mm, TRACE_ZERO, pfn, frames, CLASS_ZERO);
+	buddy_give_frames(mm, pfn, frames, CLASS_ZERO);
 }
 
-static bool zero_abort(struct mm *mm)
+static void zero_taken(struct mm *mm)
 {
-	struct zero_engine *e = &mm->zero_engine;
-
-	if (e->batch_state == ZERO_BATCH_NONE)
-		return false;
-	e->aborts++;
-	if (e->batch_state == ZERO_BATCH_HELD) {
-		batch_put(mm);
-		return true;
-	}
-	/* Another CPU is between two frames of it at the latest within one frame's time. */
-	__atomic_store_n(&e->abort, true, __ATOMIC_RELEASE);
-	while (e->batch_state == ZERO_BATCH_RUNNING && e->abort) {
-		mm_unlock(mm);
-		mm_port_relax();
-		mm_lock(mm);
-	}
-	return true;
+	mm->zero_engine.aborts++;
 }
 
-PAGE_PROC(zero, .name = "zero", .pick = zero_pick, .holds = zero_holds, .abort = zero_abort);
+PAGE_PROC(zero, .name = "zero", .pick = zero_pick, .work = zero_work, .give = zero_give, .taken = zero_taken);
+
+bool marks_demand_under_way(const struct mm *mm)
+{
+	return mm->zero_engine.demanded && page_hold_of(mm, &page_proc_zero);
+}
 
 /* --- the idle loop's part --- */
-
-/* Zeroes on from where the batch stands, at most so many frames. Returns whether it is done. */
-static bool batch_run(struct zero_engine *e, uint64_t frames)
-{
-	while (e->next < e->batch.count) {
-		struct mm_block block = e->batch.block[e->next];
-		while (e->done < 1ull << block.order) {
-			mm_port_zero_cold(block.pfn + e->done, 1);
-			e->done++;
-			e->idle_frames++;
-			if (mm_port_should_yield() || __atomic_load_n(&e->abort, __ATOMIC_ACQUIRE) || --frames == 0)
-				return false;
-		}
-		e->next++;
-		e->done = 0;
-	}
-	return true;
-}
 
 static void count_yield(struct zero_engine *e)
 {
@@ -258,31 +163,37 @@ static bool must_rest(struct zero_engine *e, uint64_t *wake_ns)
 	return *wake_ns != 0;
 }
 
-/* Makes the batch ours: the parked one, or a new one. With the lock held; dropped on return. */
-static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
+/* Whether a batch that is parked is still wanted. */
+static bool still_wanted(const struct zero_engine *e)
+{
+	return !e->paused && (zero_policy_knob == ZERO_POLICY_IDLE || e->now || e->demanded);
+}
+
+/* Makes this CPU's hold ours: with the batch parked there, or a new one. The lock is held. */
+static enum zero_verdict claim(struct mm *mm, uint64_t *wake_ns)
 {
 	struct zero_engine *e = &mm->zero_engine;
-	enum zero_verdict verdict = ZERO_NOTHING;
-	uint64_t frames;
+	const struct page_hold *hold = page_hold_of(mm, &page_proc_zero);
 
-	if (e->batch_state == ZERO_BATCH_RUNNING)
-		goto out; /* another CPU is at it */
-	if (e->batch_state == ZERO_BATCH_HELD) {
-		if (e->paused || (zero_policy_knob != ZERO_POLICY_IDLE && !e->now && !e->demanded)) {
-			batch_put(mm);
-			goto out;
-		}
-		verdict = ZERO_LATER;
-		if (!must_rest(e, wake_ns)) {
-			e->batch_state = ZERO_BATCH_RUNNING;
-			verdict = ZERO_AGAIN;
-		}
-		goto out;
+	if (hold && hold->state == PAGE_HOLD_RUNNING)
+		return ZERO_NOTHING; /* another CPU is at it */
+	if (hold && !still_wanted(e)) {
+		page_hold_release(mm, &page_proc_zero);
+		return ZERO_NOTHING;
 	}
-	frames = e->paused || mm->pressure ? 0 : left(mm, &e->reported, &e->demanded);
+	if (hold && hold != &mm->hold[mm_port_cpu()]) { /* that CPU has other things to do now */
+		page_hold_release(mm, &page_proc_zero);
+		hold = NULL;
+	}
+	if (hold) {
+		if (must_rest(e, wake_ns))
+			return ZERO_LATER;
+		return page_hold_begin(mm, &page_proc_zero, batch_frames) ? ZERO_AGAIN : ZERO_NOTHING;
+	}
+	const uint64_t frames = e->paused || mm->pressure ? 0 : left(mm, &e->reported, &e->demanded);
 	if (frames == 0) {
 		e->wanted_since_ns = 0;
-		goto out;
+		return ZERO_NOTHING;
 	}
 	if (!e->now && !e->demanded && delay_ms != 0) {
 		uint64_t now = mm_port_now_ns();
@@ -290,27 +201,12 @@ static enum zero_verdict batch_claim(struct mm *mm, uint64_t *wake_ns)
 			e->wanted_since_ns = now;
 		if (now - e->wanted_since_ns < delay_ms * 1000000) {
 			*wake_ns = e->wanted_since_ns + delay_ms * 1000000;
-			verdict = ZERO_LATER;
-			goto out;
+			return ZERO_LATER;
 		}
 	}
-	if (must_rest(e, wake_ns)) {
-		verdict = ZERO_LATER;
-		goto out;
-	}
-	e->batch_state = ZERO_BATCH_RUNNING;
-	e->next = 0;
-	e->done = 0;
-	mm_unlock(mm);
-	frames = smaller(frames, batch_frames);
-	if (page_proc_fill(mm, &page_proc_zero, &e->batch, PAGE_BATCH_BLOCKS, frames) != 0)
-		return ZERO_AGAIN;
-	mm_lock(mm);
-	e->batch_state = ZERO_BATCH_NONE;
-	e->abort = false;
-out:
-	mm_unlock(mm);
-	return verdict;
+	if (must_rest(e, wake_ns))
+		return ZERO_LATER;
+	return page_hold_begin(mm, &page_proc_zero, smaller(frames, batch_frames)) ? ZERO_AGAIN : ZERO_NOTHING;
 }
 
 enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns)
@@ -318,26 +214,21 @@ enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns)
 	struct zero_engine *e = &mm->zero_engine;
 
 	mm_lock(mm);
-	enum zero_verdict verdict = batch_claim(mm, wake_ns);
+	enum zero_verdict verdict = claim(mm, wake_ns);
+	mm_unlock(mm);
 	if (verdict != ZERO_AGAIN)
 		return verdict;
 
 	e->wake_due = false;
 	uint64_t since = mm_port_now_ns(), before = e->idle_frames;
-	bool finished = batch_run(e, rate_slice(rate_mbps));
+	(void)page_hold_work(mm, rate_slice(rate_mbps));
 	mm_port_zero_fence();
 	uint64_t now = mm_port_now_ns();
 	e->idle_ns += now - since;
 	if (rate_mbps != 0)
 		rate_charge(&e->rate, now, e->idle_frames - before);
 	count_yield(e);
-
-	mm_lock_timed(mm);
-	if (finished || e->abort)
-		batch_put(mm);
-	else
-		e->batch_state = ZERO_BATCH_HELD;
-	mm_unlock(mm);
+	page_hold_end(mm);
 	return ZERO_AGAIN;
 }
 
@@ -356,7 +247,7 @@ bool zero_is_done(struct mm *mm)
 	bool reported, demanded;
 
 	mm_lock(mm);
-	bool done = mm->zero_engine.batch_state == ZERO_BATCH_NONE && left(mm, &reported, &demanded) == 0;
+	bool done = !page_hold_of(mm, &page_proc_zero) && left(mm, &reported, &demanded) == 0;
 	mm_unlock(mm);
 	return done;
 }
@@ -371,8 +262,7 @@ void zero_pause(struct mm *mm)
 {
 	mm_lock(mm);
 	mm->zero_engine.paused = true;
-	if (mm->zero_engine.batch_state == ZERO_BATCH_HELD)
-		batch_put(mm);
+	page_hold_release(mm, &page_proc_zero);
 	mm_unlock(mm);
 }
 
@@ -387,6 +277,7 @@ void zero_status(struct mm *mm, struct zero_status *out)
 	bool reported, demanded;
 
 	mm_lock(mm);
+	const struct page_hold *hold = page_hold_of(mm, &page_proc_zero);
 	*out = (struct zero_status){
 		.policy = (enum zero_policy)zero_policy_knob,
 		.rate_mbps = rate_mbps,
@@ -398,7 +289,7 @@ void zero_status(struct mm *mm, struct zero_status *out)
 		.stock_frames = mm->zero,
 		.low_frames = marks_low(mm),
 		.high_frames = marks_high(mm),
-		.batch_frames = e->batch_state == ZERO_BATCH_NONE ? 0 : e->batch.frames,
+		.batch_frames = hold ? hold->batch.frames : 0,
 	};
 	_Static_assert(sizeof(out->yields) == sizeof(e->yields), "one histogram");
 	memcpy(out->yields, e->yields, sizeof(out->yields));

@@ -161,7 +161,7 @@ TEST(zero_taken, another_cpu_allocates_in_the_middle_of_a_batch)
 static void other_asks_for_the_batch(struct mm *mm)
 {
 	other_takes(mm);
-	while (!__atomic_load_n(&mm->zero_engine.abort, __ATOMIC_ACQUIRE))
+	while (!__atomic_load_n(&mm->hold[0].abort, __ATOMIC_ACQUIRE))
 		;
 }
 

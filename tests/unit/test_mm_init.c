@@ -111,7 +111,7 @@ TEST(mm_init, touching_ranges_give_one_block)
 
 TEST(mm_init, metadata_is_at_most_two_bytes_a_frame)
 {
-	static const uint64_t frames[] = {1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 24, 1ull << 29};
+	static const uint64_t frames[] = {3 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 24, 1ull << 29};
 
 	for (size_t i = 0; i < ARRAY_LEN(frames); i++) {
 		/* as a machine has them, from the first frame on */
@@ -119,7 +119,7 @@ TEST(mm_init, metadata_is_at_most_two_bytes_a_frame)
 		size_t bytes = mm_meta_bytes(&range, 1);
 
 		CHECK(bytes > 0);
-		CHECK(bytes <= frames[i] + (16 + mm_port_cpus()) * KIB);
+		CHECK(bytes <= frames[i] + (16 + 2 * mm_port_cpus()) * KIB);
 		CHECK(bytes + sizeof(struct mm) <= 2 * frames[i]);
 	}
 }
@@ -129,7 +129,7 @@ TEST(mm_init, metadata_of_a_single_frame_far_away)
 {
 	struct mm_range range = {MM_PFN_LIMIT - GIB_FRAMES, MM_PFN_LIMIT - GIB_FRAMES + 1, MM_FRESH_DIRTY};
 
-	CHECK(mm_meta_bytes(&range, 1) <= (20 + mm_port_cpus()) * KIB);
+	CHECK(mm_meta_bytes(&range, 1) <= (20 + 2 * mm_port_cpus()) * KIB);
 }
 
 TEST(mm_init, no_usable_range_is_told)

@@ -17,11 +17,11 @@
 #include "kernel/console/newlib.h"
 #include "kernel/machine/acpi.h"
 #include "kernel/machine/boot_text.h"
+#include "kernel/machine/cmdline.h"
 #include "kernel/memory/memory.h"
 #include "kernel/sched/idle.h"
 #include "kernel/sched/runqueue.h"
 #include "kernel/sched/thread.h"
-#include "kernel/shell/knob.h"
 #include "lib/table.h"
 #include "mm/mm.h"
 
@@ -110,8 +110,8 @@ _Noreturn void kernel_main(const struct boot_info *info)
 
 	acpi_init(rsdp);
 	start_clock(entry_tsc);
-	knob_cmdline(terminal);
-	knob_cmdline(cmdline);
+	cmdline_apply(terminal);
+	cmdline_apply(cmdline);
 	memory_start(); /* from here on info is gone */
 	newlib_init();
 	start_interrupts();

@@ -54,9 +54,14 @@ void log_row_owner(void (*hide)(void), void (*show)(void))
 	show_row = show;
 }
 
-void log_quiet(bool quiet)
+void log_quiet(void)
 {
-	ring_only = quiet;
+	ring_only = true;
+}
+
+void log_loud(void)
+{
+	ring_only = false;
 }
 
 int log_next(uint64_t *cursor, char *line, size_t max)

@@ -11,8 +11,9 @@ void log_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * way and show puts it back. */
 void log_row_owner(void (*hide)(void), void (*show)(void));
 
-/* While quiet, lines go into the ring only: for tests that provoke what is logged. */
-void log_quiet(bool quiet);
+/* Between the two, lines go into the ring only: for tests that provoke what is logged. */
+void log_quiet(void);
+void log_loud(void);
 
 /* Reads the ring, oldest line first: start with *cursor = 0. Copies the next line, NUL-terminated, without a newline.
  * Returns its length, or -1 when there is none left. */

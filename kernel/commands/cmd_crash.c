@@ -10,9 +10,9 @@
 #include "mm/mm.h"
 
 /* Through these the compiler can't see what is going to happen. */
-static volatile uintptr_t nowhere;
-static volatile uint64_t zero;
-static uint64_t (*volatile deeper)(uint64_t depth);
+static volatile uintptr_t nowhere;		    /* (T) */
+static volatile uint64_t zero;			    /* (T) */
+static uint64_t (*volatile deeper)(uint64_t depth); /* (T) */
 
 /* Keeps a call in front of it from being the last thing that a function does: a jump would leave no frame to name. */
 #define AND_COME_BACK() __asm__ volatile("" ::: "memory")

@@ -4,6 +4,7 @@
 
 #include "kernel/base/version.h"
 #include "kernel/commands/help_page.h"
+#include "kernel/commands/knob_print.h"
 #include "kernel/commands/topic.h"
 #include "kernel/console/console.h"
 #include "kernel/shell/bench.h"

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/commands/knob_print.h"
 #include "kernel/console/console.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/knob.h"
@@ -71,7 +72,7 @@ static int apply(const struct preset_row *preset)
 			if (!is_here(*setting))
 				continue;
 			sniprintf(word, sizeof(word), "%s", *setting);
-			if (knob_assign(word, KNOB_RUNNING, pass == 0, err, sizeof(err)) != 0) {
+			if ((pass == 0 ? knob_try : knob_assign)(word, KNOB_RUNNING, err, sizeof(err)) != 0) {
 				iprintf("preset: %s: %s\n", preset->name, err);
 				return CMD_FAILED;
 			}

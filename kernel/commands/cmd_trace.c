@@ -13,7 +13,7 @@
 #define RING_ORDER   6u /* 256 KiB */
 #define RING_ENTRIES ((FRAME_SIZE << RING_ORDER) / sizeof(struct trace_entry))
 
-/* Got with the first `trace on`, and kept. */
+/* (T) Got with the first `trace on`, and kept. */
 static struct trace_entry *ring;
 
 static uint64_t cycles(void)

@@ -47,10 +47,14 @@ static void print_work(const struct work_row *row, const struct work *work)
 		iprintf(" (`%s resume`)", row->name);
 }
 
-/* How many rows' work isn't done, and of how many it goes on; of one row, or of all (NULL). With print, says so in one
- * line. */
-static void look(const struct work_row *only, bool print, unsigned *left, unsigned *moving)
+/* Whether what is found is said, in one line. */
+enum saying { SAY_NOTHING, SAY_IT };
+
+/* How many rows' work isn't done, and of how many it goes on; of one row, or of all (NULL). */
+static void look(const struct work_row *only, enum saying saying, unsigned *left, unsigned *moving)
 {
+	const bool print = saying == SAY_IT;
+
 	*left = *moving = 0;
 	SORTED_FOR_EACH (work, struct work_row, row) {
 		struct work work;
@@ -101,7 +105,7 @@ static int cmd_wait(int argc, char **argv)
 	uint64_t start_ns = mm_port_now_ns();
 	for (;;) {
 		unsigned left, moving;
-		look(only, false, &left, &moving);
+		look(only, SAY_NOTHING, &left, &moving);
 		if (left == 0)
 			return 0;
 		/* Nobody can resume anything while the console waits: what is paused stays so. */
@@ -111,7 +115,7 @@ static int cmd_wait(int argc, char **argv)
 		else if (late)
 			iprintf("wait: not done after %lu ms: ", timeout_ms);
 		if (moving == 0 || late) {
-			look(only, true, &left, &moving);
+			look(only, SAY_IT, &left, &moving);
 			return CMD_FAILED;
 		}
 		if (console_interrupted(argv[0]))

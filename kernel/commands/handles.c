@@ -15,9 +15,9 @@
 #define FREED_SLICE_BLOCKS 4096u
 #define FREED_SLICE_FRAMES (1u << 16)
 
-static struct handle *first;
-static struct handle **last = &first;
-static uint64_t next_id = 1;
+static struct handle *first;	      /* (T) */
+static struct handle **last = &first; /* (T) */
+static uint64_t next_id = 1;	      /* (T) */
 
 static bool alloc_interrupted(void *interrupted)
 {

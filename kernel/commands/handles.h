@@ -2,7 +2,7 @@
  *
  * Handles are counted from 1 and never used again. The lists of blocks lie on the kernel's heap, which draws on the
  * same memory. Only the console's thread uses them. Calls that take long let other threads run now and then, and end
- * early when the user wants that (^C).
+ * early on ^C.
  */
 #pragma once
 
@@ -20,31 +20,33 @@ struct handle {
 enum handle_error {
 	HANDLE_OK,
 	HANDLE_NO_LIST,	  /* no memory for the list of blocks */
-	HANDLE_NO_BLOCKS, /* that many blocks there aren't */
-	HANDLE_STOPPED,	  /* interrupted, said so */
+	HANDLE_NO_BLOCKS, /* there are fewer blocks */
+	HANDLE_STOPPED,	  /* by the user's ^C */
 };
 
 /* Gets count (at least 1) blocks, all or none. *out is valid until handle_free. */
 enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, struct handle **out);
 
-/* The first handle, and those behind it by ->next; NULL: there is none. */
+/* The first handle, the others follow by ->next; and the one of that number. NULL: there is none. */
 struct handle *handle_first(void);
 struct handle *handle_find(uint64_t id);
 
-/* Gives all blocks back, the last first; the handle is gone. False: interrupted, said so; the handle holds the rest. */
+/* Below, "interrupted" is the user's ^C, of which the console has been told already. */
+
+/* Gives all blocks back, the last first; the handle is gone. False: interrupted, and the handle keeps the rest. */
 bool handle_free(struct handle *handle);
 
-/* Gives blocks back but for the first of every `keep` (at least 2), which the handle goes on to hold. False:
- * interrupted, said so; it holds what it hadn't come to as well. */
+/* Gives blocks back but for the first of every `keep` (at least 2), which the handle keeps. False: interrupted; the
+ * handle keeps also all blocks that hadn't been looked at. */
 bool handle_thin(struct handle *handle, uint64_t keep);
 
-/* Writes every byte. False: interrupted, said so. */
+/* Writes every byte. False: interrupted. */
 bool handle_fill(const struct handle *handle, uint8_t byte);
 
 enum handle_found {
 	HANDLE_SAME,
-	HANDLE_OTHER,	    /* with the first such byte's place, and what is there */
-	HANDLE_INTERRUPTED, /* said so */
+	HANDLE_OTHER, /* with the first such byte's place, and what is there */
+	HANDLE_INTERRUPTED,
 };
 
 /* Reads every byte and compares. */

@@ -44,22 +44,28 @@ int knob_check(const struct knob_row *row, const char *text, enum knob_when when
 	return -1;
 }
 
-static int set_or_check(const char *name, const char *text, enum knob_when when, bool check_only, char *err,
-			size_t err_size)
+/* The row called name, if there is one and it takes the text; else NULL. */
+static const struct knob_row *find_and_check(const char *name, const char *text, enum knob_when when, uint64_t *value,
+					     char *err, size_t err_size)
 {
 	const struct knob_row *row = TABLE_FIND(knob, name);
-	uint64_t value;
 
 	if (!row) {
 		char shown[40];
 		parse_printable(name, strlen(name), shown, sizeof(shown));
 		sniprintf(err, err_size, "there is no knob '%s', `knob` lists them", shown);
-		return -1;
+		return NULL;
 	}
-	if (knob_check(row, text, when, &value, err, err_size) != 0)
+	return knob_check(row, text, when, value, err, err_size) == 0 ? row : NULL;
+}
+
+static int set(const char *name, const char *text, enum knob_when when, char *err, size_t err_size)
+{
+	uint64_t value;
+	const struct knob_row *row = find_and_check(name, text, when, &value, err, err_size);
+
+	if (!row)
 		return -1;
-	if (check_only)
-		return 0;
 	*row->value = value;
 	if (row->changed)
 		row->changed();
@@ -68,22 +74,54 @@ static int set_or_check(const char *name, const char *text, enum knob_when when,
 
 int knob_set(const char *name, const char *text, char *err, size_t err_size)
 {
-	return set_or_check(name, text, KNOB_RUNNING, false, err, err_size);
+	return set(name, text, KNOB_RUNNING, err, err_size);
 }
 
-int knob_assign(char *word, enum knob_when when, bool check_only, char *err, size_t err_size)
+/* Where the = of a word is; NULL: it has none, said so. */
+static char *find_equals(char *word, char *err, size_t err_size)
 {
 	char *equals = strchr(word, '=');
+
 	if (!equals) {
 		char shown[40];
 		parse_printable(word, strlen(word), shown, sizeof(shown));
 		sniprintf(err, err_size, "'%s' is not of the form name=value", shown);
-		return -1;
 	}
+	return equals;
+}
+
+int knob_assign(char *word, enum knob_when when, char *err, size_t err_size)
+{
+	char *equals = find_equals(word, err, err_size);
+
+	if (!equals)
+		return -1;
 	*equals = '\0';
-	int result = set_or_check(word, equals + 1, when, check_only, err, err_size);
+	int result = set(word, equals + 1, when, err, err_size);
 	*equals = '=';
 	return result;
+}
+
+int knob_try(char *word, enum knob_when when, char *err, size_t err_size)
+{
+	char *equals = find_equals(word, err, err_size);
+	uint64_t value;
+
+	if (!equals)
+		return -1;
+	*equals = '\0';
+	const struct knob_row *row = find_and_check(word, equals + 1, when, &value, err, err_size);
+	*equals = '=';
+	return row ? 0 : -1;
+}
+
+void knob_assign_words(char *words, knob_say_fn *say)
+{
+	char err[KNOB_ERROR_BYTES];
+
+	for (char *word = parse_word(&words); word; word = parse_word(&words))
+		if (knob_assign(word, KNOB_AT_BOOT, err, sizeof(err)) != 0)
+			say("command line: refused: %s", err);
 }
 
 void knob_value_text(const struct knob_row *row, char *out, size_t size)

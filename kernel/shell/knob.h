@@ -25,19 +25,18 @@ int knob_check(const struct knob_row *row, const char *text, enum knob_when when
  * and nothing changed. */
 int knob_set(const char *name, const char *text, char *err, size_t err_size);
 
-/* The same from one word of the form name=value. check_only stops before the change. word is as it was on return. */
-int knob_assign(char *word, enum knob_when when, bool check_only, char *err, size_t err_size);
+/* The same from one word of the form name=value, at boot too; and the same without the change. word is as it was on
+ * return. */
+int knob_assign(char *word, enum knob_when when, char *err, size_t err_size);
+int knob_try(char *word, enum knob_when when, char *err, size_t err_size);
+
+/* A command line, at boot: words name=value. Each that is unknown or bad is told to say and refused, the others are
+ * set; later ones win. Cuts words into pieces. */
+typedef void knob_say_fn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void knob_assign_words(char *words, knob_say_fn *say);
 
 /* Writes a row's value as people type it: the number, or the word. */
 void knob_value_text(const struct knob_row *row, char *out, size_t size);
 
 /* Writes what the row takes: "0 to 100", or "idle, alloc or free". */
 void knob_allowed_text(const struct knob_row *row, char *out, size_t size);
-
-/* Prints a row, and a preset, on the console. */
-void knob_print(const struct knob_row *row);
-void preset_print(const struct preset_row *preset);
-
-/* The kernel's command line: words name=value. Each that is unknown or bad is named in the log and refused, the others
- * are set; later ones win. Cuts cmdline into pieces. */
-void knob_cmdline(char *cmdline);

@@ -105,17 +105,23 @@ static void set_pattern(struct line *line, unsigned length)
 	set_label(line);
 }
 
-/* The search is over: the line that was found is edited now, or the one from before. */
-static void end(struct line *line, bool taken)
+/* The search is over: the line from before is edited now, or the one that was found. */
+static void give_up(struct line *line)
 {
 	line->search.on = false;
-	if (taken && line->search.back > 0) {
-		line->back = line->search.back;
-		line_repaint(line);
-	} else {
-		show(line, line->back);
-		line_move(line, line->search.cursor);
+	show(line, line->back);
+	line_move(line, line->search.cursor);
+}
+
+static void take(struct line *line)
+{
+	if (line->search.back == 0) {
+		give_up(line);
+		return;
 	}
+	line->search.on = false;
+	line->back = line->search.back;
+	line_repaint(line);
 }
 
 bool line_search(struct line *line, enum key key, char c)
@@ -141,10 +147,10 @@ bool line_search(struct line *line, enum key key, char c)
 		return true;
 	case KEY_CANCEL:
 	case KEY_INTERRUPT:
-		end(line, false);
+		give_up(line);
 		return true;
 	default:
-		end(line, true);
+		take(line);
 		return false;
 	}
 }

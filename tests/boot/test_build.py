@@ -186,6 +186,23 @@ def test_an_include_against_the_layers_is_found(layer, include, allowed, tmp_pat
     assert (done.returncode == 0) == allowed, done.stderr
 
 
+@pytest.mark.parametrize("line, refused", [
+    ("static unsigned depth;", True), ("static unsigned depth; /* (T) */", False),
+    ("/* (T) */\nstatic int a = 3;", False),
+    ("/* (T) */\nstatic int a = 3;\nstatic bool b;", True), ("static const int a = 3;", False),
+    ("static int run(int a);", False), ("static int run(int a)\n{", False), ("static const char *const a[] = {", False),
+    ("static struct line line = {", True), ("static struct queue queues[4]; /* by their fields */", False),
+    ("static struct {", True), ("static void (*hook)(void);", True), ("static const struct row *row;", True),
+    ("uint64_t ends;", True), ("extern uint64_t ends;", False), ("static char name[20], other[3]; /* counted */", True),
+])
+def test_a_word_on_what_is_shared_is_missed(line, refused, tmp_path):
+    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernel/a.c").write_text(line + "\n", encoding="ascii")
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts/check-shared"), "kernel/a.c"], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode == 1) == refused, done.stderr
+
+
 def calls(directory, **files):
     """Compiles files, named by their paths with _ for /, where check-calls then looks for their objects."""
     for name, text in files.items():

@@ -68,9 +68,10 @@ static void run_text(const char *text)
 		char *before = strdup(word);
 
 		for (unsigned mode = 0; mode < 3; mode++) {
+			const enum knob_when when = mode == 1 ? KNOB_RUNNING : KNOB_AT_BOOT;
+
 			err[0] = '\0';
-			if (knob_assign(word, mode == 1 ? KNOB_RUNNING : KNOB_AT_BOOT, mode == 0, err, sizeof(err)) !=
-			    0)
+			if ((mode == 0 ? knob_try : knob_assign)(word, when, err, sizeof(err)) != 0)
 				FUZZ_CHECK(err[0] != '\0' && fuzz_printable(err));
 			FUZZ_CHECK(strcmp(word, before) == 0);
 		}
@@ -80,7 +81,7 @@ static void run_text(const char *text)
 	free(copy);
 	fuzz_knobs_reset();
 	copy = strdup(text);
-	knob_cmdline(copy);
+	knob_assign_words(copy, mm_port_log);
 	check_knobs();
 	free(copy);
 }

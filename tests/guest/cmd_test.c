@@ -26,7 +26,7 @@ static int cmd_test(int argc, char **argv)
 		return CMD_FAILED;
 
 	const char *pattern = count == 1 ? argv[1] : "";
-	log_quiet(true);
+	log_quiet();
 	TABLE_FOR_EACH (test, struct test_row, row) {
 		if (!matches(row, pattern))
 			continue;
@@ -41,7 +41,7 @@ static int cmd_test(int argc, char **argv)
 		if (interrupted)
 			break;
 	}
-	log_quiet(false);
+	log_loud();
 	if (interrupted)
 		return CMD_FAILED;
 	if (passed + failed == 0) {

@@ -94,14 +94,14 @@ TEST(knob, assignments_reach_the_row)
 	char no_value[] = "mm.shuffle";
 
 	fixture_knob_word("mm.shuffle", "off"); /* set back after the test */
-	CHECK_EQ(knob_assign(good, KNOB_RUNNING, false, err, sizeof(err)), 0);
+	CHECK_EQ(knob_assign(good, KNOB_RUNNING, err, sizeof(err)), 0);
 	CHECK_STR(shuffle->choices[*shuffle->value], "on");
 	CHECK_STR(good, "mm.shuffle=on");
-	CHECK_EQ(knob_assign(trial, KNOB_RUNNING, true, err, sizeof(err)), 0);
-	CHECK_EQ(knob_assign(bad, KNOB_RUNNING, false, err, sizeof(err)), -1);
-	CHECK_EQ(knob_assign(unknown, KNOB_RUNNING, false, err, sizeof(err)), -1);
+	CHECK_EQ(knob_try(trial, KNOB_RUNNING, err, sizeof(err)), 0);
+	CHECK_EQ(knob_assign(bad, KNOB_RUNNING, err, sizeof(err)), -1);
+	CHECK_EQ(knob_assign(unknown, KNOB_RUNNING, err, sizeof(err)), -1);
 	CHECK_STR(err, "there is no knob 'mm.shufle', `knob` lists them");
-	CHECK_EQ(knob_assign(no_value, KNOB_RUNNING, false, err, sizeof(err)), -1);
+	CHECK_EQ(knob_assign(no_value, KNOB_RUNNING, err, sizeof(err)), -1);
 	CHECK_STR(err, "'mm.shuffle' is not of the form name=value");
 	CHECK_STR(shuffle->choices[*shuffle->value], "on");
 	CHECK_EQ(knob_set("mm.shuffle", "off", err, sizeof(err)), 0);
@@ -142,7 +142,7 @@ TEST(knob, every_row_and_preset_is_sound)
 				continue;
 			CHECK(strlen(*setting) < sizeof(word));
 			strcpy(word, *setting);
-			CHECK_EQ(knob_assign(word, KNOB_RUNNING, true, err, sizeof(err)), 0);
+			CHECK_EQ(knob_try(word, KNOB_RUNNING, err, sizeof(err)), 0);
 		}
 	}
 }

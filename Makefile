@@ -76,13 +76,13 @@ is_clang := $(filter clang%,$(notdir $(CC)))
 
 # --- Sources: what a directory holds is compiled -----------------------------------------------------------------
 
-KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c kernel/*/*.c mm/*.c drivers/*.c drivers/*/*.c \
-	lib/*.c tests/unit/*.c tests/guest/*.c tests/bench/guest/*.c)
-KERNEL_S := $(wildcard arch/x86_64/*.S)
+KERNEL_C := $(wildcard arch/x86_64/*.c arch/x86_64/port/*.c kernel/*.c kernel/*/*.c boot/pvh/*.c mm/*.c \
+	drivers/*.c drivers/*/*.c lib/*.c tests/unit/*.c tests/guest/*.c tests/bench/guest/*.c)
+KERNEL_S := $(wildcard arch/x86_64/*.S boot/pvh/*.S)
 BOOT_C := $(wildcard boot/*.c)
 
 # What the host's test program is made of: what needs no machine, by folders.
-HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c kernel/shell/*.c kernel/firmware/*.c) \
+HOST_PARTS := $(wildcard mm/*.c lib/*.c drivers/*.c drivers/*/*.c kernel/shell/*.c kernel/firmware/*.c boot/pvh/*.c) \
 	$(filter-out boot/loader.c,$(BOOT_C))
 UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)

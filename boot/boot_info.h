@@ -1,17 +1,20 @@
 /* What the loader hands to the kernel: the only header that both read.
  *
- * The loader fills it in memory of its own (EfiLoaderData); the kernel copies what it wants to keep before it gives
- * loader memory to the allocator. All addresses are physical. Every value in it comes from firmware and is untrusted.
+ * By EFI the loader fills it in memory of its own (EfiLoaderData). By PVH there is no loader: the kernel's entry makes
+ * page tables and says where the start info lies, and the kernel fills in the rest from that (boot/pvh/start_info.h)
+ * once it has a console. The kernel copies what it wants to keep before it gives loader memory to the allocator. All
+ * addresses are physical. Every value in it comes from firmware and is untrusted.
  */
 #pragma once
 
 #include <stdint.h>
 
 #define BOOT_INFO_MAGIC	  0x3074686775306e21ull
-#define BOOT_INFO_VERSION 2u
+#define BOOT_INFO_VERSION 3u
 
 /* Where the loader maps things; linker.ld links the kernel at KERNEL_VBASE + its physical offset.
- *   DIRECT_MAP_BASE  all memory in the EFI map, readable and writable, never executable
+ *   DIRECT_MAP_BASE  all memory in the EFI map below reach, by PVH all addresses below it: readable and writable, never
+ *                    executable
  *   KERNEL_VBASE     the kernel image, 4 KiB pages, each segment with its own rights (W^X)
  * The identity map that the loader needs to switch page tables is the kernel's to remove. */
 #define DIRECT_MAP_BASE 0xffff800000000000ull
@@ -27,9 +30,9 @@ struct boot_range {
 	uint64_t attributes;
 };
 
-/* A file of the boot volume, read into pages of its own. */
+/* A file of the boot volume, read into pages of its own; or by PVH a text, anywhere in memory. */
 struct boot_file {
-	uint64_t paddr; /* page-aligned; 0: there is none, or it isn't there to be read */
+	uint64_t paddr; /* 0: there is none, or it isn't there to be read */
 	uint64_t bytes; /* without paddr: its size when that is too much, BOOT_FILE_UNREADABLE, or 0: there is none */
 };
 
@@ -50,17 +53,20 @@ struct boot_info {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t range_count;
-	uint64_t ranges;	/* struct boot_range[range_count] */
-	uint64_t rsdp;		/* 0 where the firmware has none */
-	uint64_t reset_system;	/* the firmware's runtime service, to be called with its memory mapped as it lies */
-	uint64_t cmdline;	/* NUL-terminated ASCII from the EFI load options, or 0 */
-	uint32_t options_fault; /* enum boot_options_fault: they were dropped, for that reason */
-	uint32_t options_value; /* ... and which value it was */
-	struct boot_file cmdline_file;
-	struct boot_file script_file;
-	uint64_t kernel_paddr; /* where the image lies, contiguous from linker.ld's __kernel_start ... */
-	uint64_t kernel_bytes; /* ... to __kernel_end, bss included */
-	uint64_t tables_paddr; /* the loader's page tables: one run, in use until the kernel has its own */
-	uint64_t tables_bytes;
-	uint64_t entry_tsc; /* TSC when the loader started: where the kernel's clock is 0 */
+	uint64_t start_info; /* PVH's; 0: started by EFI */
+	uint64_t entry_tsc;  /* TSC when the loader started: where the kernel's clock is 0 */
+	uint64_t ranges;     /* struct boot_range[range_count] */
+	uint64_t reach;	     /* memory from here on isn't in the direct map */
+	uint64_t rsdp;	     /* 0 where the firmware has none */
+	uint64_t
+		reset_system; /* the firmware's runtime service, to be called with its memory mapped as it lies; or 0 */
+	uint64_t cmdline;     /* NUL-terminated ASCII from the EFI load options, or 0 */
+	uint32_t options_fault;	       /* enum boot_options_fault: they were dropped, for that reason */
+	uint32_t options_value;	       /* ... and which value it was */
+	struct boot_file cmdline_file; /* by PVH the start info's */
+	struct boot_file script_file;  /* by PVH a module */
+	uint64_t kernel_paddr;	       /* where the image lies, contiguous from linker.ld's __kernel_start ... */
+	uint64_t kernel_bytes;	       /* ... to __kernel_end, bss included */
+	uint64_t tables_paddr; /* the loader's page tables: one run, in use until the kernel has its own; by PVH with */
+	uint64_t tables_bytes; /* this struct and the ranges in it */
 };

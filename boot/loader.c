@@ -322,6 +322,8 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 
 	*info = (struct boot_info){.magic = BOOT_INFO_MAGIC,
 				   .version = BOOT_INFO_VERSION,
+				   .entry_tsc = entry_tsc,
+				   .reach = TABLES_PADDR_LIMIT,
 				   .rsdp = find_rsdp(),
 				   .reset_system = (uintptr_t)RT->ResetSystem,
 				   .cmdline = cmdline[0] ? (uintptr_t)cmdline : 0,
@@ -332,8 +334,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 				   .kernel_paddr = kernel,
 				   .kernel_bytes = image.end - image.start,
 				   .tables_paddr = tables.paddr,
-				   .tables_bytes = tables.frames * EFI_PAGE_SIZE,
-				   .entry_tsc = entry_tsc};
+				   .tables_bytes = tables.frames * EFI_PAGE_SIZE};
 	exit_boot_services(handle, &map);
 	info->ranges = (uintptr_t)map.ranges;
 	info->range_count = (uint32_t)map.count;

@@ -18,6 +18,7 @@
 #include "kernel/machine/acpi.h"
 #include "kernel/machine/boot_text.h"
 #include "kernel/machine/cmdline.h"
+#include "kernel/machine/pvh.h"
 #include "kernel/memory/memory.h"
 #include "kernel/sched/idle.h"
 #include "kernel/sched/runqueue.h"
@@ -92,7 +93,7 @@ static void console_thread(void *unused)
 	console_run(unused);
 }
 
-_Noreturn void kernel_main(const struct boot_info *info)
+_Noreturn void kernel_main(struct boot_info *info)
 {
 	trap_init();
 	const bool seen = tty_init();
@@ -101,6 +102,8 @@ _Noreturn void kernel_main(const struct boot_info *info)
 		log_printf("tty: no UART at COM1, nobody will see this");
 	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION)
 		panic("boot: the loader's information is not of version %u", BOOT_INFO_VERSION);
+	if (info->start_info)
+		pvh_read(info);
 	boot_text_cmdline(info, cmdline, sizeof(cmdline));
 	boot_text_terminal(terminal, sizeof(terminal));
 	boot_text_keep(info);

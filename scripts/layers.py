@@ -5,7 +5,7 @@ What a file of each layer may include, by prefixes; names that end in / stand fo
 LIB = ["lib/"]
 ARCH = [*LIB, "arch/x86_64/"]
 BASE = [*ARCH, "boot/boot_info.h", "port/mm_port.h", "kernel/firmware/", "kernel/sched/", "kernel/base/"]
-MACHINE = [*BASE, "kernel/shell/", "kernel/machine/"]
+MACHINE = [*BASE, "boot/pvh/", "kernel/shell/", "kernel/machine/"]
 MEMORY = [*MACHINE, "mm/", "drivers/", "kernel/memory/"]
 ALL = [*MEMORY, "boot/", "port/", "kernel/console/"]
 TESTS = [*ALL, "kernel/commands/", "tests/"]
@@ -26,6 +26,7 @@ MAY_INCLUDE = {
     "kernel/commands/": [*ALL, "kernel/commands/"],
     "kernel/": ALL,  # main.c, the boot order
     "boot/": ["boot/"],
+    "boot/pvh/": ["boot/boot_info.h", "boot/pvh/", "arch/x86_64/entry.S"],
     "tests/": TESTS,
 }
 

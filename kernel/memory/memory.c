@@ -91,7 +91,7 @@ static void must(int result, const char *what)
 
 /* Takes a run of free frames out, so many more than the direct map needs, below 4 GiB where there is room, so that a
  * CPU that starts in 32-bit mode can load CR3. */
-static void reserve_tables(uint64_t frames)
+static void reserve_tables(uint64_t frames, pfn_t limit)
 {
 	pfn_t start, end;
 
@@ -99,7 +99,7 @@ static void reserve_tables(uint64_t frames)
 		frames += paging_tables_bound((end - start) * FRAME_SIZE);
 	tables_next = memmap_find(&map, frames, MM_PFN_4G);
 	if (tables_next == MEMMAP_NO_ROOM)
-		tables_next = memmap_find(&map, frames, MM_PFN_LIMIT);
+		tables_next = memmap_find(&map, frames, limit);
 	if (tables_next == MEMMAP_NO_ROOM)
 		panic("too little memory: page tables need %lu KiB in one piece, the memory map has no such piece",
 		      kib(frames * FRAME_SIZE));
@@ -182,14 +182,17 @@ void memory_map(const struct boot_info *info)
 		     "the loader's page tables");
 	pfn_t kernel = paddr_to_pfn(kernel_paddr);
 	must(memmap_set(&map, kernel, kernel + image_bytes / FRAME_SIZE, MEMMAP_KERNEL), "the kernel");
-	if (info->script_file.paddr) {
-		pfn_t script = paddr_to_pfn(info->script_file.paddr);
-		must(memmap_set(&map, script, script + info->script_file.bytes / FRAME_SIZE + 1, MEMMAP_KEPT),
+	const struct boot_file *script = &info->script_file;
+	if (script->paddr && script->bytes)
+		must(memmap_set(&map, paddr_to_pfn(script->paddr), paddr_to_pfn(script->paddr + script->bytes - 1) + 1,
+				MEMMAP_KEPT),
 		     "the script");
-	}
 	const struct boot_range *ranges = phys_to_virt(info->ranges);
-	reserve_tables(TABLES_SPARE + firmware_tables_bound(ranges, info->range_count));
+	const pfn_t reach = info->reach < MM_PFN_LIMIT * FRAME_SIZE ? paddr_to_pfn(info->reach) : MM_PFN_LIMIT;
+	reserve_tables(TABLES_SPARE + firmware_tables_bound(ranges, info->range_count), reach);
 	build_tables();
+	if (info->start_info)
+		return; /* nobody stays behind whose services could be called */
 	const char *why = firmware_init(ranges, info->range_count, info->reset_system);
 	if (why)
 		log_printf("firmware: it can't switch the machine off: %s", why);

@@ -16,6 +16,7 @@
 #define TERMINAL_FILE "opt/nought/terminal"
 
 static struct boot_file script_file; /* (B) */
+static const char *script_name;	     /* (B) */
 
 static bool ends_word(char c)
 {
@@ -52,7 +53,8 @@ static void complain_options(const struct boot_info *info)
 			   info->options_value);
 }
 
-static void from_volume(const struct boot_file *file, char *out, size_t max)
+/* The boot volume's, or PVH's, which says itself what can't be read. */
+static void from_file(const struct boot_file *file, char *out, size_t max)
 {
 	if (file->paddr) {
 		size_t got = file->bytes < max - 1 ? (size_t)file->bytes : max - 1;
@@ -80,7 +82,7 @@ void boot_text_cmdline(const struct boot_info *info, char *out, size_t max)
 	} else if (info->cmdline) {
 		strlcpy(out, phys_to_virt(info->cmdline), max);
 	} else {
-		from_volume(&info->cmdline_file, out, max);
+		from_file(&info->cmdline_file, out, max);
 	}
 }
 
@@ -95,6 +97,7 @@ void boot_text_terminal(char *out, size_t max)
 void boot_text_keep(const struct boot_info *info)
 {
 	script_file = info->script_file;
+	script_name = info->start_info ? "the module" : BOOT_SCRIPT_PATH;
 }
 
 bool boot_text_script(const char **text, size_t *bytes)
@@ -116,9 +119,9 @@ bool boot_text_script(const char **text, size_t *bytes)
 	if (script_file.paddr)
 		*text = phys_to_virt(script_file.paddr);
 	else if (script_file.bytes == BOOT_FILE_UNREADABLE)
-		iprintf("script: " BOOT_SCRIPT_PATH " can't be read\n");
+		iprintf("script: %s can't be read\n", script_name);
 	else if (script_file.bytes)
-		iprintf("script: " BOOT_SCRIPT_PATH " has %lu bytes, at most %u are allowed\n", script_file.bytes,
+		iprintf("script: %s has %lu bytes, at most %u are allowed\n", script_name, script_file.bytes,
 			BOOT_FILE_MAX);
 	return script_file.paddr || script_file.bytes;
 }

@@ -7,8 +7,8 @@
 struct boot_info;
 
 /* Cleans the firmware's map and moves to page tables of our own: what is in the firmware's and the loader's memory can
- * still be read through the direct map. The frames of the boot volume's script are kept for good. Panics when there is
- * no room for page tables. */
+ * still be read through the direct map. The frames of the boot volume's script, or of PVH's module, are kept for good.
+ * Panics when there is no room for page tables. */
 void memory_map(const struct boot_info *info);
 
 /* Gives all memory that isn't needed to mm_system, the firmware's boot-time memory, the loader's and ACPI's tables

@@ -7,6 +7,7 @@
 
 #include "arch/x86_64/asm.h"
 #include "arch/x86_64/firmware.h"
+#include "arch/x86_64/paging.h"
 #include "kernel/base/tty.h"
 
 #define PORT_DEBUG_EXIT 0xf4u
@@ -19,20 +20,66 @@
 #define CONTROL_TYPE_MASK  0x1c00u
 #define CONTROL_ENABLE	   0x2000u
 
+/* Section 4.8.3.7: the sleep control register of hardware-reduced ACPI. */
+#define SLEEP_TYPE_SHIFT 2u
+#define SLEEP_ENABLE	 0x20u
+
 /* Reads of a port, each of which takes about a microsecond on a PC: what a machine gets to react. */
 #define PATIENCE 200000u
 
-static const struct acpi_power *acpi; /* (B) */
+/* A register that can be written. */
+struct byte_register {
+	volatile uint8_t *memory;
+	uint16_t port; /* 0: there is none, where memory is NULL too */
+};
+
+static const struct acpi_power *acpi;			  /* (B) */
+static struct byte_register sleep_control, reset_control; /* (B) */
+
+static struct byte_register reach(const struct acpi_register *r)
+{
+	return (struct byte_register){
+		.memory = r->space == ACPI_MEMORY ? mmio_map(r->address, 1) : NULL,
+		.port = r->space == ACPI_PORT ? (uint16_t)r->address : 0,
+	};
+}
+
+static bool is_there(const struct byte_register *r)
+{
+	return r->memory || r->port;
+}
+
+static void write_to(const struct byte_register *r, uint8_t value)
+{
+	if (r->memory)
+		*r->memory = value;
+	else if (r->port)
+		outb(r->port, value);
+}
 
 void power_use_acpi(const struct acpi_power *registers)
 {
 	acpi = registers;
+	sleep_control = reach(&registers->sleep);
+	reset_control = reach(&registers->reset);
 }
 
 static _Noreturn void halt_for_ever(void)
 {
 	for (;;)
 		__asm__ volatile("cli; hlt");
+}
+
+/* A fault that no handler can be found for shuts the CPU down, which a PC answers with a reset. */
+static _Noreturn void reset_by_fault(void)
+{
+	const struct {
+		uint16_t limit;
+		uint64_t base;
+	} __attribute__((packed)) none = {0, 0};
+
+	__asm__ volatile("lidt %0\n\tud2" ::"m"(none));
+	halt_for_ever();
 }
 
 static void sleep_by(uint16_t port, unsigned type)
@@ -45,7 +92,7 @@ static void sleep_by(uint16_t port, unsigned type)
 
 static bool acpi_can(void)
 {
-	return acpi && acpi->control_a && acpi->has_s5;
+	return acpi && acpi->has_s5 && (acpi->control_a || is_there(&sleep_control));
 }
 
 /* Sleep state S5, ACPI specification 6.4, section 16.1.7. Returns when the machine doesn't. */
@@ -53,6 +100,12 @@ static void acpi_power_off(void)
 {
 	const struct acpi_power *p = acpi;
 
+	if (!p->control_a) {
+		write_to(&sleep_control, (uint8_t)(p->type_a << SLEEP_TYPE_SHIFT | SLEEP_ENABLE));
+		for (unsigned i = 0; i < PATIENCE; i++)
+			inb(PORT_DEBUG_EXIT);
+		return;
+	}
 	if (p->smi_command && p->enable && !(inw(p->control_a) & CONTROL_ACPI_MODE)) {
 		outb(p->smi_command, p->enable);
 		for (unsigned i = 0; i < PATIENCE && !(inw(p->control_a) & CONTROL_ACPI_MODE); i++)
@@ -99,8 +152,12 @@ _Noreturn void power_exit(unsigned status)
 _Noreturn void power_reboot(void)
 {
 	tty_flush();
+	if (is_there(&reset_control))
+		write_to(&reset_control, acpi->reset_value);
 	outb(PORT_RESET, 2);
 	outb(PORT_RESET, 6);
 	outb(PORT_KEYBOARD, 0xfe);
-	halt_for_ever();
+	for (unsigned i = 0; i < PATIENCE; i++)
+		inb(PORT_KEYBOARD);
+	reset_by_fault();
 }

@@ -10,8 +10,9 @@
 #define POWER_FAILED 0x11u /* a command failed: 35 */
 #define POWER_PANIC  0x13u /* the kernel panicked: 39 */
 
-/* The registers and values for sleep state S5, as ACPI's tables give them; stay the caller's. Until then, and where
- * they say nothing, power_exit does without. */
+/* The registers and values for sleep state S5 and for a reset, as ACPI's tables give them; stay the caller's. Until
+ * then, and where they say nothing, power_exit and power_reboot do without. Called once, when device registers can be
+ * mapped. */
 void power_use_acpi(const struct acpi_power *registers);
 
 /* Lets the console's bytes out, then ends the machine by that port. Where there is no such device it says
@@ -19,5 +20,5 @@ void power_use_acpi(const struct acpi_power *registers);
  * switches off through ACPI, or else the firmware; where neither can it halts for ever. Any context. */
 _Noreturn void power_exit(unsigned status);
 
-/* Resets the machine. */
+/* Resets the machine: by ACPI's reset register where there is one, then as a PC is, at last by a triple fault. */
 _Noreturn void power_reboot(void);

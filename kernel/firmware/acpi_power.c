@@ -4,9 +4,14 @@
 
 #include <string.h>
 
+#define SPACE_MEMORY  0u
 #define SPACE_IO      1u
 #define CONTROL_BYTES 2u
 #define SLEEP_MAX     7u /* three bits */
+
+/* Of the FADT's flags. */
+#define FLAG_RESET   (1u << 10)
+#define FLAG_REDUCED (1u << 20) /* there is none of the old hardware, whatever its fields hold */
 
 enum { AML_ZERO = 0x00, AML_ONE = 0x01, AML_NAME = 0x08, AML_BYTE = 0x0a, AML_WORD = 0x0b, AML_DWORD = 0x0c };
 enum { AML_PACKAGE = 0x12, AML_ROOT = '\\' };
@@ -33,14 +38,36 @@ static uint16_t control_port(const uint8_t *fadt, uint32_t bytes, unsigned old, 
 	return port <= 0x10000 - CONTROL_BYTES ? (uint16_t)port : 0;
 }
 
+/* The register of one byte whose generic address is at at (ACPI specification 6.4, section 5.2.3.2). */
+static struct acpi_register byte_register(const uint8_t *fadt, uint32_t bytes, unsigned at)
+{
+	const uint64_t address = bytes >= at + 12 ? number_at(fadt + at + 4, 8) : 0;
+	const struct acpi_register nowhere = {ACPI_NOWHERE, 0};
+
+	if (address == 0)
+		return nowhere;
+	if (fadt[at] == SPACE_MEMORY)
+		return (struct acpi_register){ACPI_MEMORY, address};
+	return fadt[at] == SPACE_IO && address <= 0xffff ? (struct acpi_register){ACPI_PORT, address} : nowhere;
+}
+
 void acpi_power_fadt(const uint8_t *fadt, uint32_t bytes, struct acpi_power *out)
 {
 	const uint64_t command = number_at(fadt + 48, 4);
 
-	out->control_a = control_port(fadt, bytes, 64, 172);
-	out->control_b = control_port(fadt, bytes, 68, 184);
-	out->smi_command = command <= 0xffff ? (uint16_t)command : 0;
+	const uint64_t flags = number_at(fadt + 112, 4);
+	const bool reduced = flags & FLAG_REDUCED;
+
+	out->control_a = reduced ? 0 : control_port(fadt, bytes, 64, 172);
+	out->control_b = reduced ? 0 : control_port(fadt, bytes, 68, 184);
+	out->smi_command = command <= 0xffff && !reduced ? (uint16_t)command : 0;
 	out->enable = fadt[52];
+	out->sleep = byte_register(fadt, bytes, 244);
+	out->reset = (struct acpi_register){ACPI_NOWHERE, 0};
+	if ((flags & FLAG_RESET) && bytes > 128) {
+		out->reset = byte_register(fadt, bytes, 116);
+		out->reset_value = fadt[128];
+	}
 }
 
 /* A constant of at most 7 at *at, which moves behind it. */

@@ -223,10 +223,10 @@ static void parse_fadt(const struct parser *p, const uint8_t *table, uint32_t by
 	}
 	parse_pm_timer(p, table, bytes);
 	acpi_power_fadt(table, bytes, &p->out->power);
-	if (p->out->power.control_a)
+	if (p->out->power.control_a || p->out->power.sleep.space != ACPI_NOWHERE)
 		parse_dsdt(p, table, bytes);
 	else
-		p->say("ACPI: FACP: no PM1 control register that could switch the machine off");
+		p->say("ACPI: FACP: no PM1 control or sleep control register that could switch the machine off");
 }
 
 static void parse_table(struct parser *p, paddr_t paddr)

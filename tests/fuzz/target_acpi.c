@@ -84,8 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	FUZZ_CHECK(info.pm_timer_port <= 0xfffc);
 	FUZZ_CHECK(info.pm_timer_port ? info.pm_timer_bits == 24 || info.pm_timer_bits == 32 : info.pm_timer_bits == 0);
 	FUZZ_CHECK(sound != 0 || (!info.have_madt && !info.ecam && !info.pm_timer_port));
-	FUZZ_CHECK(!info.power.has_s5 ||
-		   (info.power.control_a != 0 && info.power.type_a <= 7 && info.power.type_b <= 7));
+	FUZZ_CHECK(!info.power.has_s5 || ((info.power.control_a != 0 || info.power.sleep.space != ACPI_NOWHERE) &&
+					  info.power.type_a <= 7 && info.power.type_b <= 7));
 	while (map_count)
 		free(maps[--map_count]);
 	return 0;

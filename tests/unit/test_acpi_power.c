@@ -106,6 +106,66 @@ TEST(acpi_power, the_extended_registers_go_first_where_they_are_ports)
 	CHECK_EQ(power.smi_command, 0);
 }
 
+/* A generic address: space, 8 bits, address. */
+static void put_register(uint8_t *at, uint8_t space, uint64_t address)
+{
+	at[0] = space;
+	at[1] = 8;
+	put(at + 4, address, 8);
+}
+
+TEST(acpi_power, hardware_reduced_acpi_has_a_sleep_control_register)
+{
+	uint8_t fadt[276] = {0};
+
+	/* As QEMU's microvm has it, and PM1 fields that mean nothing then. */
+	put(fadt + 112, 1 << 20 | 1 << 10, 4);
+	put(fadt + 48, 0xb2, 4);
+	put(fadt + 64, 0x604, 4);
+	fadt[89] = 2;
+	put_register(fadt + 172, 1, 0x604);
+	put_register(fadt + 244, 0, 0xfea00200);
+	put_register(fadt + 116, 0, 0xfea00202);
+	fadt[128] = 0x42;
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
+	CHECK_EQ(power.control_a, 0);
+	CHECK_EQ(power.smi_command, 0);
+	CHECK_EQ(power.sleep.space, ACPI_MEMORY);
+	CHECK_EQ(power.sleep.address, 0xfea00200);
+	CHECK_EQ(power.reset.space, ACPI_MEMORY);
+	CHECK_EQ(power.reset.address, 0xfea00202);
+	CHECK_EQ(power.reset_value, 0x42);
+	acpi_power_fadt(fadt, 255, &power); /* ends within the register */
+	CHECK_EQ(power.sleep.space, ACPI_NOWHERE);
+	acpi_power_fadt(fadt, 128, &power); /* ends before the value */
+	CHECK_EQ(power.reset.space, ACPI_NOWHERE);
+
+	/* As Cloud Hypervisor has it. */
+	put_register(fadt + 244, 1, 0x3c0);
+	put_register(fadt + 116, 1, 0x3c0);
+	fadt[128] = 1;
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
+	CHECK_EQ(power.sleep.space, ACPI_PORT);
+	CHECK_EQ(power.sleep.address, 0x3c0);
+	CHECK_EQ(power.reset.space, ACPI_PORT);
+	CHECK_EQ(power.reset_value, 1);
+
+	/* Spaces that aren't reached here, ports that there aren't, no address. */
+	put_register(fadt + 244, 2, 0x3c0);
+	put_register(fadt + 116, 1, 0x10000);
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
+	CHECK_EQ(power.sleep.space, ACPI_NOWHERE);
+	CHECK_EQ(power.reset.space, ACPI_NOWHERE);
+	put_register(fadt + 244, 0, 0);
+	put_register(fadt + 116, 1, 0xcf9);
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
+	CHECK_EQ(power.sleep.space, ACPI_NOWHERE);
+	CHECK_EQ(power.reset.address, 0xcf9);
+	put(fadt + 112, 1 << 20, 4); /* the reset register isn't said to be one */
+	acpi_power_fadt(fadt, sizeof(fadt), &power);
+	CHECK_EQ(power.reset.space, ACPI_NOWHERE);
+}
+
 /* Under the sanitizers: nothing is read beyond the bytes given, which end where malloc's do. */
 TEST(acpi_power, random_aml)
 {

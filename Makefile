@@ -16,6 +16,7 @@ else
 
 MEM ?= 4G
 SMP ?= 1
+BOOT ?= efi
 ACCEL ?= tcg
 CMDLINE ?=
 SCRIPT ?=
@@ -33,7 +34,7 @@ REPORT ?= y
 ifeq ($(origin CC),default)
 CC = gcc
 endif
-export MEM SMP ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON BALLOONDEV EXITDEV FWCFG TIMEOUT V O
+export MEM SMP BOOT ACCEL CMDLINE SCRIPT QEMUFLAGS BALLOON BALLOONDEV EXITDEV FWCFG TIMEOUT V O
 
 one_of = $(if $(filter 1,$(words $(2))),$(filter $(1),$(2)))
 
@@ -51,6 +52,9 @@ $(error REPORT is '$(REPORT)'; it can be y or n)
 endif
 ifeq ($(call one_of,y n,$(BALLOON)),)
 $(error BALLOON is '$(BALLOON)'; it can be y or n, the options of the device are BALLOONDEV)
+endif
+ifeq ($(call one_of,efi pvh,$(BOOT)),)
+$(error BOOT is '$(BOOT)'; it can be efi or pvh)
 endif
 ifneq ($(words $(O)),1)
 $(error O is '$(O)'; it must be one directory, without spaces in its name)
@@ -182,10 +186,13 @@ deps:
 deps-linux: deps
 	@scripts/deps scripts/packages-linux.txt
 
-run: all
+# By PVH the kernel is all it takes.
+BOOTABLE := $(if $(filter pvh,$(BOOT)),$(O)/kernel.elf,all)
+
+run: $(BOOTABLE)
 	@scripts/run || [ $$? = 130 ] # left by the user
 
-debug: all
+debug: $(BOOTABLE)
 	@GDB=1 scripts/run || [ $$? = 130 ]
 
 check: $(O)/host/unit $(filter-out $(OBJ)/kernel/tests/%,$(KERNEL_O))

@@ -13,7 +13,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RUN = os.path.join(ROOT, "scripts/run")
 PROMPT = "nought> "
-SETTINGS = ("MEM", "SMP", "ACCEL", "CMDLINE", "SCRIPT", "QEMUFLAGS", "BALLOON", "BALLOONDEV", "EXITDEV",
+SETTINGS = ("MEM", "SMP", "BOOT", "ACCEL", "CMDLINE", "SCRIPT", "QEMUFLAGS", "BALLOON", "BALLOONDEV", "EXITDEV",
             "FWCFG", "TIMEOUT", "V", "QMP", "PIDFILE", "GDB")
 
 

@@ -253,6 +253,14 @@ def test_fuzz_refuses_a_target_that_was_left_out(tmp_path):
     assert (done.returncode, done.stderr) == (2, "fuzz: T is 'balloon'; a feature that it needs is switched off\n")
 
 
+def test_every_fuzz_target_has_a_row_in_the_documentation():
+    with open(os.path.join(machine.ROOT, "docs/TESTING.md"), encoding="utf-8") as file:
+        rows = re.findall(r"^\| `(\w+)` \|", file.read(), re.M)
+    targets = [name[len("target_"):-len(".c")] for name in os.listdir(os.path.join(machine.ROOT, "tests/fuzz"))
+               if re.fullmatch(r"target_\w+\.c", name)]
+    assert set(targets) <= set(rows)
+
+
 def test_a_mutant_that_isnt_there_is_refused():
     status, errors = script("mutants", "build", "no-such-bug")
     assert (status, "no patch has 'no-such-bug' in its name; there are 01-" in errors) == (1, True)

@@ -147,6 +147,30 @@ TEST(knob, every_row_and_preset_is_sound)
 	}
 }
 
+static bool is_set_by(const struct preset_row *preset, const char *name)
+{
+	size_t length = strlen(name);
+	for (const char *const *setting = preset->settings; *setting; setting++) {
+		if (strncmp(*setting, name, length) == 0 && (*setting)[length] == '=')
+			return true;
+	}
+	return false;
+}
+
+/* Whoever has tried knobs of the allocator gets back to what the kernel starts with. A seed can't go back. */
+TEST(knob, preset_default_has_every_knob_of_the_allocator)
+{
+	const struct preset_row *preset = TABLE_FIND(preset, "default");
+	SORTED_FOR_EACH (knob, struct knob_row, row) {
+		bool of_mm = strncmp(row->name, "mm.", 3) == 0 || strncmp(row->name, "zero.", 5) == 0 ||
+			     strncmp(row->name, "report.", 7) == 0;
+		if (of_mm && !row->boot && strcmp(row->name, "mm.shuffle_seed") != 0 && !is_set_by(preset, row->name)) {
+			test_port_note("preset default leaves %s out", row->name);
+			CHECK(false);
+		}
+	}
+}
+
 TEST(knob, tables_are_walked_by_name_and_wholly)
 {
 	const char *before = NULL;

@@ -1,4 +1,5 @@
-/* QEMU's fw_cfg: named files that the host hands to the guest (QEMU docs/specs/fw_cfg.txt, the I/O port interface).
+/* QEMU's fw_cfg: named files that the host hands to the guest (specs/fw_cfg in QEMU's documentation, the I/O port
+ * interface).
  */
 #pragma once
 

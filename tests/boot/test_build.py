@@ -203,6 +203,22 @@ def test_a_word_on_what_is_shared_is_missed(line, refused, tmp_path):
     assert (done.returncode == 1) == refused, done.stderr
 
 
+@pytest.mark.parametrize("name, text, refused", [
+    ("a.md", "[there](b.md#a-heading) and [here](#mine)\n# Mine\n", False), ("a.md", "[there](c.md)", True),
+    ("a.md", "[there](b.md#other)", True), ("a.md", "[out](https://example.org/c.md), `mm/run.h`", False),
+    ("a.md", "as mm/gone.h says", True), ("a.c", "/* mm/run.h, and mm/gone.c */", True),
+    ("a.c", '#include "mm/gone.h"', False), ("a.md", "tests/fuzz/target_NAME.c", False),
+])
+def test_a_link_to_nothing_is_found(name, text, refused, tmp_path):
+    (tmp_path / "mm").mkdir()
+    (tmp_path / "mm/run.h").touch()
+    (tmp_path / "b.md").write_text("## A `heading`\n", encoding="ascii")
+    (tmp_path / name).write_text(text, encoding="ascii")
+    done = subprocess.run([os.path.join(machine.ROOT, "scripts/check-links"), name], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    assert (done.returncode == 1) == refused, done.stderr
+
+
 def calls(directory, **files):
     """Compiles files, named by their paths with _ for /, where check-calls then looks for their objects."""
     for name, text in files.items():

@@ -4,8 +4,8 @@
  *   1. unreported runs in areas that are in use, the wanted state first: no whole free 2 MiB block is broken for it
  *   2. unreported whole areas, likewise
  *   3. reported runs, then reported whole areas: the host must back them again
- * and from order 9 on, 2 and 3. Above 4 GiB comes before below within each step. What can't be had so is waited for:
- * caches, the batch that is being zeroed, and reports in flight are taken back, in this order.
+ * and from order 9 on, 2 and 3. Above 4 GiB comes before below within each step. Where that finds nothing, this CPU's
+ * cache, the batches that CPUs hold (zeroing's) and reports in flight are taken back, in this order.
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
@@ -14,6 +14,7 @@
 #include "mm/page_hold.h"
 #include "mm/place.h"
 #include "mm/pressure.h"
+#include "mm/request.h"
 #include "mm/timing.h"
 #include "mm/trace.h"
 
@@ -70,72 +71,76 @@ static pfn_t take_cursor(struct mm *mm, bool zero)
 typedef pfn_t take_fn(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
 
 /* The first of three classes that has something. */
-static pfn_t take_first(struct mm *mm, take_fn *from, unsigned order, const uint8_t classes[3], bool low_only)
+static pfn_t take_first(struct mm *mm, take_fn *from, struct request request, const uint8_t classes[3])
 {
 	pfn_t pfn = MM_PFN_NONE;
 
 	for (unsigned i = 0; i < 3 && pfn == MM_PFN_NONE; i++)
-		pfn = from(mm, order, classes[i], low_only, TAKE_ALLOCATE);
+		pfn = from(mm, request.order, classes[i], request.low_only, TAKE_ALLOCATE);
 	return pfn;
 }
 
-static inline pfn_t take(struct mm *mm, unsigned order, unsigned want);
+static pfn_t take(struct mm *mm, struct request request);
 
-/* The whole order of preference. Kept out of take, whose first look nearly always finds something. */
-static __attribute__((noinline)) pfn_t take_in_order(struct mm *mm, unsigned order, unsigned want)
+/* The whole order of preference. */
+static pfn_t take_in_order(struct mm *mm, struct request request)
 {
-	const bool low_only = (want & MM_BELOW_4G) != 0;
-	const struct preference *p = (want & ~MM_BELOW_4G) != MM_ANY ? &prefer_zero : &prefer_any;
-	const bool small = order < MM_ORDER_AREA;
+	const struct preference *p = request.zero ? &prefer_zero : &prefer_any;
+	const bool small = request.order < MM_ORDER_AREA;
 	pfn_t pfn;
 
-	pfn = take_first(mm, small ? buddy_take_part : buddy_take_whole, order, p->unreported, low_only);
+	pfn = take_first(mm, small ? buddy_take_part : buddy_take_whole, request, p->unreported);
 	if (pfn != MM_PFN_NONE)
 		return pfn;
-	/* Frames that this CPU keeps, or that the zeroing batch holds, may spare a whole area. */
+	/* Frames that this CPU keeps, or that batches hold, may spare a whole area. */
 	if (small && cache_unpark(mm, this_cpu(mm)))
-		return take(mm, order, want);
-	if (page_hold_fits(mm, order, low_only) && page_hold_abort(mm))
-		return take(mm, order, want);
+		return take(mm, request);
+	if (page_hold_fits(mm, request) && page_hold_abort(mm))
+		return take(mm, request);
 	if (!small)
-		return take_first(mm, buddy_take_whole, order, p->reported, low_only);
-	pfn = take_first(mm, buddy_take_break, order, p->unreported, low_only);
+		return take_first(mm, buddy_take_whole, request, p->reported);
+	pfn = take_first(mm, buddy_take_break, request, p->unreported);
 	if (pfn == MM_PFN_NONE)
-		pfn = take_first(mm, buddy_take_part, order, p->reported, low_only);
+		pfn = take_first(mm, buddy_take_part, request, p->reported);
 	if (pfn == MM_PFN_NONE)
-		pfn = take_first(mm, buddy_take_break, order, p->reported, low_only);
+		pfn = take_first(mm, buddy_take_break, request, p->reported);
 	return pfn;
 }
 
-static inline pfn_t take(struct mm *mm, unsigned order, unsigned want)
+/* What is taken first, and nearly always there. */
+static inline pfn_t take_first_choice(struct mm *mm, struct request request)
 {
-	const bool low_only = (want & MM_BELOW_4G) != 0;
-	const bool zero = (want & ~MM_BELOW_4G) != MM_ANY;
+	const unsigned wanted = request.zero ? CLASS_ZERO : CLASS_DIRTY;
 	pfn_t pfn;
 
-	if (likely(order < MM_ORDER_AREA)) {
-		if (order == 0 && !low_only) {
-			pfn = take_cursor(mm, zero);
+	if (likely(request.order < MM_ORDER_AREA)) {
+		if (request.order == 0 && !request.low_only) {
+			pfn = take_cursor(mm, request.zero);
 			if (likely(pfn != MM_PFN_NONE))
 				return pfn;
 		}
-		pfn = buddy_take_part(mm, order, zero ? CLASS_ZERO : CLASS_DIRTY, low_only, TAKE_ALLOCATE);
-	} else {
-		buddy_cursor_release(mm);
-		pfn = buddy_take_whole(mm, order, zero ? CLASS_ZERO : CLASS_DIRTY, low_only, TAKE_ALLOCATE);
+		return buddy_take_part(mm, request.order, wanted, request.low_only, TAKE_ALLOCATE);
 	}
-	return likely(pfn != MM_PFN_NONE) ? pfn : take_in_order(mm, order, want);
+	buddy_cursor_release(mm);
+	return buddy_take_whole(mm, request.order, wanted, request.low_only, TAKE_ALLOCATE);
+}
+
+static pfn_t take(struct mm *mm, struct request request)
+{
+	const pfn_t pfn = take_first_choice(mm, request);
+
+	return likely(pfn != MM_PFN_NONE) ? pfn : take_in_order(mm, request);
 }
 
 /* Gets what can be got back for a request that found nothing. The lock is held, and dropped while waiting. */
-static pfn_t take_back(struct mm *mm, unsigned order, unsigned want)
+static pfn_t take_back(struct mm *mm, struct request request)
 {
 	pfn_t pfn = MM_PFN_NONE;
 
 	if (cache_drain(mm, this_cpu(mm)))
-		pfn = take(mm, order, want);
+		pfn = take(mm, request);
 	if (pfn == MM_PFN_NONE && page_hold_abort(mm))
-		pfn = take(mm, order, want);
+		pfn = take(mm, request);
 	if (pfn == MM_PFN_NONE && mm->isolated != 0)
 		this_cpu(mm)->alloc_waits++;
 	while (pfn == MM_PFN_NONE && mm->isolated != 0) {
@@ -145,28 +150,71 @@ static pfn_t take_back(struct mm *mm, unsigned order, unsigned want)
 		again |= page_hold_abort(mm); /* the idle loop ran meanwhile, and may have begun anew */
 		if (!again && mm->isolated != 0)
 			break;
-		pfn = take(mm, order, want);
+		pfn = take(mm, request);
 	}
 	return pfn;
 }
 
-/* What an allocation does after it has a block, without the lock. */
-static inline void deliver(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigned order, unsigned want, bool as_was)
+/* Whether frames are taken ahead with the one that is asked for, into the CPU's cache. */
+static inline bool takes_ahead(const struct mm *mm, struct request request)
 {
-	want &= ~MM_BELOW_4G;
-	if (DEBUG)
-		contents_check_taken(mm, pfn, order, as_was);
-	if (want == MM_ANY) {
-		if (as_was)
-			cpu->wasted_frames += contents_zero_frames(mm, pfn, order);
-		return;
-	}
-	contents_zero(mm, cpu, pfn, order, want == MM_ZERO_HOT, as_was);
-	if (DEBUG)
-		contents_check_zero(pfn, order);
+	return request.order == 0 && !request.zero && !request.low_only && mm->hot_open;
 }
 
-/* What mm_alloc does, inlined where nothing is traced and where it is. */
+/* What there is beyond the first choice. Apart, and in one piece, so that mm_alloc stays short. */
+static __attribute__((noinline)) pfn_t take_otherwise(struct mm *mm, struct request request)
+{
+	const pfn_t pfn = take_in_order(mm, request);
+
+	if (pfn == MM_PFN_NONE)
+		return take_back(mm, request);
+	if (takes_ahead(mm, request))
+		cache_fill(mm, this_cpu(mm));
+	return pfn;
+}
+
+/* What an allocation does after it has a block, without the lock. */
+static inline void deliver(struct mm *mm, struct mm_cpu *cpu, struct request request, pfn_t pfn, enum block_bits bits)
+{
+	if (DEBUG)
+		contents_check_taken(mm, pfn, request.order, bits);
+	if (!request.zero) {
+		if (bits == BITS_TRUE)
+			cpu->wasted_frames += contents_zero_frames(mm, pfn, request.order);
+		return;
+	}
+	contents_zero(mm, cpu, pfn, request.order, request.hot, bits);
+	if (DEBUG)
+		contents_check_zero(pfn, request.order);
+}
+
+/* From what this CPU keeps for itself, without the lock. MM_PFN_NONE: it has nothing that will do. */
+static inline __attribute__((always_inline)) pfn_t alloc_kept(struct mm *mm, struct mm_cpu *cpu, unsigned order,
+							      unsigned want)
+{
+	enum block_bits bits = BITS_STALE;
+	pfn_t pfn;
+
+	if (order == 0 && cpu->hot_count != 0) {
+		pfn = cache_hot(cpu);
+	} else if (order == 0 && want == MM_ANY && cpu->next_at != cpu->next_end) {
+		pfn = cache_next(cpu);
+		bits = BITS_TRUE;
+	} else if (order == MM_ORDER_AREA && cpu->hot_area != MM_PFN_NONE) {
+		pfn = cpu->hot_area;
+		cpu->hot_area = MM_PFN_NONE;
+		mm->areas[area_of(mm, pfn)].kind = AREA_HEAD;
+	} else {
+		return MM_PFN_NONE;
+	}
+	cpu->hot_hits++;
+	if (DEBUG || want != MM_ANY)
+		deliver(mm, cpu, request_of(order, want), pfn, bits);
+	return pfn;
+}
+
+/* What mm_alloc does, inlined where nothing is traced and where it is. The request is made when this CPU's cache has
+ * nothing: before, it would slow down by a few percent what is quickest. */
 static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, unsigned order, unsigned want)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
@@ -174,38 +222,20 @@ static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, un
 
 	cpu->alloc_calls++;
 	if (want == MM_ANY || want == MM_ZERO_HOT) {
-		if (order == 0 && cpu->hot_count != 0) {
-			cpu->hot_hits++;
-			pfn = cache_hot(cpu);
-			if (DEBUG || want != MM_ANY)
-				deliver(mm, cpu, pfn, 0, want, false);
+		pfn = alloc_kept(mm, cpu, order, want);
+		if (pfn != MM_PFN_NONE)
 			return pfn;
-		}
-		if (order == 0 && want == MM_ANY && cpu->next_at != cpu->next_end) {
-			cpu->hot_hits++;
-			pfn = cache_next(cpu);
-			if (DEBUG)
-				deliver(mm, cpu, pfn, 0, want, true);
-			return pfn;
-		}
-		if (order == MM_ORDER_AREA && cpu->hot_area != MM_PFN_NONE) {
-			cpu->hot_hits++;
-			pfn = cpu->hot_area;
-			cpu->hot_area = MM_PFN_NONE;
-			mm->areas[area_of(mm, pfn)].kind = AREA_HEAD;
-			if (DEBUG || want != MM_ANY)
-				deliver(mm, cpu, pfn, order, want, false);
-			return pfn;
-		}
 	}
-	if (order > MM_ORDER_AREA)
+
+	const struct request request = request_of(order, want);
+	if (request.order > MM_ORDER_AREA)
 		mm_lock_timed(mm);
 	else
 		mm_lock(mm);
-	pfn = take(mm, order, want);
+	pfn = take_first_choice(mm, request);
 	if (unlikely(pfn == MM_PFN_NONE))
-		pfn = take_back(mm, order, want);
-	else if (order == 0 && want == MM_ANY && mm->hot_open)
+		pfn = take_otherwise(mm, request);
+	else if (takes_ahead(mm, request))
 		cache_fill(mm, cpu);
 	pressure_check(mm);
 	mm_unlock(mm);
@@ -213,20 +243,25 @@ static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, un
 		cpu->alloc_failed++;
 		return MM_PFN_NONE;
 	}
-	deliver(mm, cpu, pfn, order, want, true);
+	deliver(mm, cpu, request, pfn, BITS_TRUE);
 	return pfn;
 }
 
-/* With tracing on, or for an order that there isn't. */
+/* While tracing is on, or when the order is beyond MM_ORDER_MAX. */
 static __attribute__((noinline)) pfn_t alloc_apart(struct mm *mm, unsigned order, unsigned want, const void *caller)
 {
 	ASSERT(order <= MM_ORDER_MAX);
 	const uint64_t hits = this_cpu(mm)->hot_hits;
 	const pfn_t pfn = alloc_block(mm, order, want);
 	if (pfn != MM_PFN_NONE)
-		trace_write(mm, TRACE_ALLOC, pfn, 1ull << order,
-			    this_cpu(mm)->hot_hits != hits ? MM_STATE_CACHED : trace_state(mm, pfn, 1ull << order),
-			    MM_STATE_ALLOCATED, caller);
+		trace_write(mm, (struct trace_entry){.event = TRACE_ALLOC,
+						     .pfn = pfn,
+						     .frames = 1ull << order,
+						     .from = this_cpu(mm)->hot_hits != hits
+								     ? MM_STATE_CACHED
+								     : trace_state(mm, pfn, 1ull << order),
+						     .to = MM_STATE_ALLOCATED,
+						     .caller = caller});
 	return pfn;
 }
 
@@ -247,7 +282,11 @@ static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 	cpu->free_zero_ns += mm_port_now_ns() - since;
 	cpu->free_zero_frames += 1ull << order;
 	if (TRACING)
-		trace_write(mm, TRACE_ZERO, pfn, 1ull << order, MM_STATE_ALLOCATED, MM_STATE_ZERO, NULL);
+		trace_write(mm, (struct trace_entry){.event = TRACE_ZERO,
+						     .pfn = pfn,
+						     .frames = 1ull << order,
+						     .from = MM_STATE_ALLOCATED,
+						     .to = MM_STATE_ZERO});
 }
 
 static inline __attribute__((always_inline)) void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
@@ -311,6 +350,16 @@ static inline bool frees_are_apart(void)
 	return DEBUG || unlikely(MM_ZERO ? zero_policy_knob >= trace_policies : TRACING);
 }
 
+static void trace_freed(struct mm *mm, pfn_t pfn, unsigned order, enum mm_state to, const void *caller)
+{
+	trace_write(mm, (struct trace_entry){.event = TRACE_FREE,
+					     .pfn = pfn,
+					     .frames = 1ull << order,
+					     .from = MM_STATE_ALLOCATED,
+					     .to = (uint8_t)to,
+					     .caller = caller});
+}
+
 static __attribute__((noinline)) void free_apart(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 {
 	const bool zero = zero_at_free();
@@ -330,7 +379,7 @@ static __attribute__((noinline)) void free_apart(struct mm *mm, pfn_t pfn, unsig
 		free_block(mm, pfn, order, caller);
 	}
 	if (TRACING)
-		trace_write(mm, TRACE_FREE, pfn, 1ull << order, MM_STATE_ALLOCATED, mm_frame_state(mm, pfn), caller);
+		trace_freed(mm, pfn, order, mm_frame_state(mm, pfn), caller);
 }
 
 void mm_free(struct mm *mm, pfn_t pfn, unsigned order)
@@ -348,43 +397,63 @@ void mm_free(struct mm *mm, pfn_t pfn, unsigned order)
 /* Blocks taken or given in one hold of the lock; of order 0 an area's worth more may be taken. */
 #define BULK_HOLD 64u
 
-static size_t take_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
+/* What a bulk call asks for. */
+struct bulk {
+	struct request request;
+	size_t count;
+	pfn_t *pfns;
+	const struct mm_stop *stop; /* or NULL */
+	const void *caller;
+};
+
+static bool asks_to_stop(const struct bulk *bulk)
 {
-	const bool zero = (want & ~MM_BELOW_4G) != MM_ANY;
-	const struct preference *p = zero ? &prefer_zero : &prefer_any;
+	return bulk->stop && bulk->stop->asked(bulk->stop->arg);
+}
+
+/* Takes at least one block more, behind the `got` ones there are. Returns how many; 0: there is none. */
+static size_t take_bulk(struct mm *mm, const struct bulk *bulk, size_t got)
+{
+	const struct request request = bulk->request;
+	const unsigned first = (request.zero ? &prefer_zero : &prefer_any)->unreported[0];
+	pfn_t *pfns = bulk->pfns + got;
 
 	/* The areas in use first, many frames at a time; all else one by one, which breaks the next area. */
-	if (order == 0) {
-		uint32_t a = index_find_part(mm, p->unreported[0], 0, (want & MM_BELOW_4G) != 0);
+	if (request.order == 0) {
+		uint32_t a = index_find_part(mm, first, 0, request.low_only);
 		if (a != AREA_NONE)
-			return buddy_take_frames(mm, a, p->unreported[0], count, pfns);
+			return buddy_take_frames(mm, a, first, bulk->count - got, pfns);
 	}
-	*pfns = take(mm, order, want);
+	*pfns = take(mm, request);
 	if (*pfns == MM_PFN_NONE)
-		*pfns = take_back(mm, order, want);
+		*pfns = take_back(mm, request);
 	return *pfns != MM_PFN_NONE ? 1 : 0;
 }
 
 /* Delivers zeroed blocks an area's worth at a time, and asks stop in between. Returns how many frames are done. */
-static uint64_t deliver_until(struct mm *mm, unsigned order, unsigned want, size_t count, const pfn_t *pfns,
-			      bool (*stop)(void *arg), void *arg)
+static uint64_t deliver_until(struct mm *mm, const struct bulk *bulk)
 {
-	const unsigned step = order < MM_ORDER_AREA ? order : MM_ORDER_AREA;
-	const uint64_t frames = (uint64_t)count << order;
+	const unsigned order = bulk->request.order;
+	const uint64_t frames = (uint64_t)bulk->count << order;
+	struct request piece = bulk->request;
 
-	for (uint64_t at = 0; at < frames; at += 1ull << step) {
-		if (at % AREA_FRAMES == 0 && stop(arg))
+	if (order > MM_ORDER_AREA)
+		piece.order = MM_ORDER_AREA;
+	for (uint64_t at = 0; at < frames; at += 1ull << piece.order) {
+		if (at % AREA_FRAMES == 0 && asks_to_stop(bulk))
 			return at;
-		deliver(mm, this_cpu(mm), pfns[at >> order] + at % (1ull << order), step, want, true);
+		deliver(mm, this_cpu(mm), piece, bulk->pfns[at >> order] + at % (1ull << order), BITS_TRUE);
 	}
 	return frames;
 }
 
-/* Gives all blocks of a bulk call back, of which the first `zeroed` frames are zero by now, the others as they were. */
-static void undo_bulk(struct mm *mm, unsigned order, size_t count, pfn_t *pfns, uint64_t zeroed)
+/* Gives `count` blocks of a bulk call back, whose first `zeroed` frames are zero by now, the others as they were. */
+static void undo_bulk(struct mm *mm, const struct bulk *bulk, size_t count, uint64_t zeroed)
 {
+	const unsigned order = bulk->request.order;
 	const size_t whole = (size_t)(zeroed >> order);
 	const unsigned areas = (unsigned)(zeroed % (1ull << order) / AREA_FRAMES);
+	pfn_t *pfns = bulk->pfns;
 
 	if (areas != 0) {
 		pfn_t pfn = pfns[whole];
@@ -408,62 +477,70 @@ static void undo_bulk(struct mm *mm, unsigned order, size_t count, pfn_t *pfns, 
 	}
 }
 
-static bool alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns, bool (*stop)(void *arg),
-		       void *arg, const void *caller)
+static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
 {
+	const struct request request = bulk->request;
+	const size_t count = bulk->count;
 	struct mm_cpu *cpu = this_cpu(mm);
 	size_t got = 0;
 	bool more = true, stopped = false;
 
-	ASSERT(order <= MM_ORDER_MAX);
+	ASSERT(request.order <= MM_ORDER_MAX);
 	cpu->alloc_calls++;
 	/* What can't be had at all is refused before anything is disturbed. */
-	if (count > (mm->managed >> order))
+	if (count > (mm->managed >> request.order))
 		more = false;
 	while (more && got < count && !stopped) {
 		mm_lock_timed(mm);
 		for (size_t held = 0; held < BULK_HOLD && more && got < count;) {
-			size_t n = take_bulk(mm, order, want, count - got, pfns + got);
+			size_t n = take_bulk(mm, bulk, got);
 			held += n;
 			got += n;
 			more = n != 0;
 		}
 		pressure_check(mm);
 		mm_unlock(mm);
-		stopped = stop && stop(arg);
+		stopped = asks_to_stop(bulk);
 	}
 	uint64_t zeroed = 0;
 	if (got == count && !stopped) {
-		bool all = !stop || (want & ~MM_BELOW_4G) == MM_ANY;
+		bool all = !bulk->stop || !request.zero;
 		if (all) {
 			for (size_t i = 0; i < count; i++)
-				deliver(mm, cpu, pfns[i], order, want, true);
+				deliver(mm, cpu, request, bulk->pfns[i], BITS_TRUE);
 		} else {
-			zeroed = deliver_until(mm, order, want, count, pfns, stop, arg);
-			all = zeroed == (uint64_t)count << order;
+			zeroed = deliver_until(mm, bulk);
+			all = zeroed == (uint64_t)count << request.order;
 		}
 		if (all) {
 			if (TRACING)
-				trace_bulk(mm, order, count, pfns, caller);
+				trace_bulk(mm, request.order, count, bulk->pfns, bulk->caller);
 			return true;
 		}
 		stopped = true;
 	}
 	if (!stopped)
 		cpu->alloc_failed++;
-	undo_bulk(mm, order, got, pfns, zeroed);
+	undo_bulk(mm, bulk, got, zeroed);
 	return false;
 }
 
 bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
 {
-	return alloc_bulk(mm, order, want, count, pfns, NULL, NULL, __builtin_return_address(0));
+	return alloc_bulk(mm, &(struct bulk){.request = request_of(order, want),
+					     .count = count,
+					     .pfns = pfns,
+					     .caller = __builtin_return_address(0)});
 }
 
 bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
-			 bool (*stop)(void *arg), void *arg)
+			 const struct mm_stop *stop)
 {
-	return alloc_bulk(mm, order, want, count, pfns, stop, arg, __builtin_return_address(0));
+	return alloc_bulk(mm, &(struct bulk){.request = request_of(order, want),
+					     .count = count,
+					     .pfns = pfns,
+					     .stop = stop,
+					     .caller = __builtin_return_address(0)});
 }
 
 void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns)
@@ -483,8 +560,7 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 			verify(mm, pfns[i], order, caller);
 			buddy_give(mm, pfns[i], order, CLASS_DIRTY);
 			if (TRACING)
-				trace_write(mm, TRACE_FREE, pfns[i], 1ull << order, MM_STATE_ALLOCATED, MM_STATE_DIRTY,
-					    caller);
+				trace_freed(mm, pfns[i], order, MM_STATE_DIRTY, caller);
 		}
 		pressure_relax(mm);
 		mm_unlock(mm);

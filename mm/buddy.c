@@ -72,7 +72,7 @@ WORD_RARE void word_take_mixed(struct mm *mm, struct area *area, const struct wo
 	word_ladders(area, word, w, count_mixed(mm, area, word, mask, -1));
 }
 
-/* Frames of one word stop being free. The indexes are the caller's to bring up to date. */
+/* n frames of one word stop being free. The indexes are the caller's to bring up to date. */
 WORD_INLINE void word_take(struct mm *mm, struct area *area, struct word *word, unsigned w, uint64_t mask, unsigned n)
 {
 	word->free &= ~mask;
@@ -106,10 +106,11 @@ WORD_RARE void word_give_mixed(struct mm *mm, struct area *area, struct area_bit
 	}
 }
 
-/* Frames of one word, taken before, are free again. */
-WORD_INLINE void word_give(struct mm *mm, struct area *area, struct area_bits *bits, unsigned w, uint64_t mask,
-			   unsigned n, unsigned state)
+/* n frames of one word of area a, taken before, are free again. */
+WORD_INLINE void word_give(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned n, unsigned state)
 {
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
 	struct word *word = &bits->word[w];
 
 	word->start &= ~mask;
@@ -160,11 +161,12 @@ void buddy_cursor_release(struct mm *mm)
 
 /* --- taking --- */
 
-static void mark_taken(struct mm *mm, struct area_bits *bits, unsigned w, uint64_t mask, unsigned bit, unsigned n,
+/* n frames from the lowest one in mask on. */
+static void mark_taken(struct mm *mm, struct area_bits *bits, unsigned w, uint64_t mask, unsigned n,
 		       enum buddy_take how)
 {
 	if (likely(how == TAKE_ALLOCATE)) {
-		bits->word[w].start |= BIT(bit);
+		bits->word[w].start |= mask & -mask;
 	} else {
 		bits->isolated[w] |= mask;
 		mm->isolated += n;
@@ -177,7 +179,7 @@ WORD_INLINE void take_run(struct mm *mm, uint32_t a, unsigned order, unsigned w,
 	const uint64_t mask = run_mask(order) << bit;
 
 	word_take(mm, &mm->areas[a], &mm->bits[a].word[w], w, mask, 1u << order);
-	mark_taken(mm, &mm->bits[a], w, mask, bit, 1u << order, how);
+	mark_taken(mm, &mm->bits[a], w, mask, 1u << order, how);
 }
 
 /* The frames of a word of area a that are free and of the class. */
@@ -210,7 +212,7 @@ static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, 
 	for (unsigned i = w; i < w + (1u << (order - 6)); i++) {
 		word_take(mm, area, &bits->word[i], i, ~0ull, 64);
 		if (how == TAKE_ISOLATE || i == w)
-			mark_taken(mm, bits, i, ~0ull, 0, 64, how);
+			mark_taken(mm, bits, i, ~0ull, 64, how);
 	}
 	if (order == MM_ORDER_AREA - 1 && how == TAKE_ALLOCATE)
 		area->flags += AREA_MIB;
@@ -367,7 +369,6 @@ void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count)
 void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
 {
 	uint32_t a = area_of(mm, pfn);
-	struct area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 	unsigned at = pfn % AREA_FRAMES;
 	const unsigned all = count;
@@ -381,7 +382,7 @@ void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
 			bits->isolated[w] &= ~mask;
 			mm->isolated -= n;
 		}
-		word_give(mm, area, bits, w, mask, n, state);
+		word_give(mm, a, w, mask, n, state);
 		at += n;
 		count -= n;
 	}
@@ -391,7 +392,7 @@ void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
 
 void buddy_give_mask(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned state)
 {
-	word_give(mm, &mm->areas[a], &mm->bits[a], w, mask, bit_count(mask), state);
+	word_give(mm, a, w, mask, bit_count(mask), state);
 	trace_given_mask(mm, area_pfn(mm, a) + w * 64, mask);
 	index_area(mm, a);
 }
@@ -427,7 +428,7 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 		unsigned w = pfn % AREA_FRAMES / 64;
 		if (likely(order < trace_word_orders && mm->isolated == 0)) {
 			uint64_t mask = run_mask(order) << (pfn % 64);
-			word_give(mm, &mm->areas[a], bits, w, mask, 1u << order, state);
+			word_give(mm, a, w, mask, 1u << order, state);
 			index_area(mm, a);
 			return;
 		}

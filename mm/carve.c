@@ -128,12 +128,17 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 	pressure_check(mm);
 	result = 0;
 	if (TRACING)
-		trace_write(mm, TRACE_ALLOC, start, count, trace_state(mm, start, count), MM_STATE_ALLOCATED, caller);
+		trace_write(mm, (struct trace_entry){.event = TRACE_ALLOC,
+						     .pfn = start,
+						     .frames = count,
+						     .from = trace_state(mm, start, count),
+						     .to = MM_STATE_ALLOCATED,
+						     .caller = caller});
 out:
 	mm_unlock(mm);
 	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++) {
 		if (DEBUG)
-			contents_check_taken(mm, pfn, 0, true);
+			contents_check_taken(mm, pfn, 0, BITS_TRUE);
 		this_cpu(mm)->wasted_frames += contents_zero_frames(mm, pfn, 0);
 	}
 	return result;
@@ -188,7 +193,12 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 		buddy_verify(mm, pfn, 0, caller);
 	}
 	if (TRACING)
-		trace_write(mm, TRACE_ALLOC, pfn, 1, was, MM_STATE_UNMANAGED, caller);
+		trace_write(mm, (struct trace_entry){.event = TRACE_ALLOC,
+						     .pfn = pfn,
+						     .frames = 1,
+						     .from = (uint8_t)was,
+						     .to = MM_STATE_UNMANAGED,
+						     .caller = caller});
 	/* From here on it looks like memory that was never ours. */
 	mm->bits[a].word[w].start |= mask;
 	mm->bits[a].isolated[w] |= mask;

@@ -10,12 +10,12 @@
 #define FILL_PATTERN 0xdeadf4eedeadf4eeull
 
 /* Calls visit for the runs of frames of an owned block, each with the one state it had when it was taken. */
-static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, bool as_was, void *ctx,
+static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, enum block_bits bits, void *ctx,
 			 void (*visit)(void *ctx, pfn_t pfn, uint64_t frames, unsigned state))
 {
 	const pfn_t end = pfn + (1ull << order);
 
-	if (!as_was) {
+	if (bits == BITS_STALE) {
 		visit(ctx, pfn, 1ull << order, CLASS_DIRTY);
 		return;
 	}
@@ -40,19 +40,14 @@ static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, bool as_was, 
 	}
 }
 
-struct zeroing {
-	bool hot;
-	uint64_t known, stored;
-};
+/* How mm_port zeroes a stretch, hot or cold. */
+typedef void store_fn(pfn_t pfn, size_t frames);
 
-static void store(pfn_t pfn, uint64_t frames, bool hot)
+static void store(pfn_t pfn, uint64_t frames, store_fn *zero)
 {
 	while (frames != 0) {
 		uint64_t n = frames < ZERO_STRETCH ? frames : ZERO_STRETCH;
-		if (hot)
-			mm_port_zero_hot(pfn, n);
-		else
-			mm_port_zero_cold(pfn, n);
+		zero(pfn, n);
 		pfn += n;
 		frames -= n;
 		if (frames != 0 && mm_port_should_yield())
@@ -62,9 +57,14 @@ static void store(pfn_t pfn, uint64_t frames, bool hot)
 
 void contents_store_zero(pfn_t pfn, uint64_t count)
 {
-	store(pfn, count, false);
+	store(pfn, count, mm_port_zero_cold);
 	mm_port_zero_fence();
 }
+
+struct zeroing {
+	store_fn *zero;
+	uint64_t known, stored;
+};
 
 static void zero_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
 {
@@ -75,25 +75,29 @@ static void zero_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
 		return;
 	}
 	z->stored += frames;
-	store(pfn, frames, z->hot);
+	store(pfn, frames, z->zero);
 }
 
-void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_was)
+void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, enum block_bits bits)
 {
 	struct mm_cpu *cpu = this_cpu(mm);
-	struct zeroing z = {.hot = hot};
+	struct zeroing z = {.zero = hot ? mm_port_zero_hot : mm_port_zero_cold};
 
 	uint64_t since = mm_port_now_ns();
-	for_each_run(mm, pfn, order, as_was, &z, zero_run);
+	for_each_run(mm, pfn, order, bits, &z, zero_run);
 	if (z.stored != 0) {
 		if (!hot)
 			mm_port_zero_fence();
 		cpu->alloc_zero_ns += mm_port_now_ns() - since;
 		cpu->alloc_zero_frames += z.stored;
 		if (TRACING)
-			trace_write(mm, TRACE_ZERO, pfn, z.stored,
-				    as_was ? trace_state(mm, pfn, 1ull << order) : MM_STATE_DIRTY, MM_STATE_ALLOCATED,
-				    NULL);
+			trace_write(mm,
+				    (struct trace_entry){.event = TRACE_ZERO,
+							 .pfn = pfn,
+							 .frames = z.stored,
+							 .from = bits == BITS_TRUE ? trace_state(mm, pfn, 1ull << order)
+										   : MM_STATE_DIRTY,
+							 .to = MM_STATE_ALLOCATED});
 	}
 	cpu->hit_frames += z.known;
 	cpu->miss_frames += z.stored;
@@ -110,7 +114,7 @@ uint64_t contents_count_zero(struct mm *mm, pfn_t pfn, unsigned order)
 {
 	uint64_t n = 0;
 
-	for_each_run(mm, pfn, order, true, &n, count_run);
+	for_each_run(mm, pfn, order, BITS_TRUE, &n, count_run);
 	return n;
 }
 
@@ -142,9 +146,9 @@ static void check_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
 		expect(pfn, frames, FILL_PATTERN, "written after it was freed:");
 }
 
-void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, bool as_was)
+void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, enum block_bits bits)
 {
-	for_each_run(mm, pfn, order, as_was, NULL, check_run);
+	for_each_run(mm, pfn, order, bits, NULL, check_run);
 }
 
 void contents_check_zero(pfn_t pfn, unsigned order)

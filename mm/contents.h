@@ -1,14 +1,15 @@
 /* What taken blocks contain: zeroing what isn't known to be zero, counting what was, and the fills of DEBUG builds.
  *
  * The caller owns the block, so no lock is needed: a taken block's zero and reported bits say what its frames were
- * when it was taken (struct word). With as_was false (a block from a CPU's cache) they are out of date, and all of it
- * counts as dirty.
+ * when it was taken (struct word). Those of a block from a CPU's cache are out of date: all of it counts as dirty.
  */
 #pragma once
 
 #include "mm/place.h"
 #include "mm/run.h"
 #include "mm/state.h"
+
+enum block_bits { BITS_STALE, BITS_TRUE };
 
 /* Zeroes count frames that the caller owns with non-temporal stores, fence included, making way for others. */
 void contents_store_zero(pfn_t pfn, uint64_t count);
@@ -33,16 +34,17 @@ static inline uint64_t contents_zero_frames(struct mm *mm, pfn_t pfn, unsigned o
 }
 
 /* Zeroes the frames of an allocated block that aren't known to be zero, outside of every lock, making way for others
- * now and then. Counts hits and misses. */
-void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, bool as_was);
+ * now and then. Counts hits and misses. hot: with ordinary stores, since the block is touched at once. */
+void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, enum block_bits bits);
 
-static inline void contents_zero(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigned order, bool hot, bool as_was)
+static inline void contents_zero(struct mm *mm, struct mm_cpu *cpu, pfn_t pfn, unsigned order, bool hot,
+				 enum block_bits bits)
 {
 	/* The stock's common case, without a look at the clock. */
-	if (as_was && contents_zero_frames(mm, pfn, order) == 1ull << order)
+	if (bits == BITS_TRUE && contents_zero_frames(mm, pfn, order) == 1ull << order)
 		cpu->hit_frames += 1ull << order;
 	else
-		contents_make_zero(mm, pfn, order, hot, as_was);
+		contents_make_zero(mm, pfn, order, hot, bits);
 }
 
 /* DEBUG: fills count frames that are about to be free and dirty, so that a use after free shows. */
@@ -50,7 +52,7 @@ void contents_fill(pfn_t pfn, uint64_t count);
 
 /* DEBUG: panics when a frame of a block that was just taken doesn't hold what its state promises: zero, or the fill.
  * Frames that were reported to a host that doesn't keep zero are left alone. */
-void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, bool as_was);
+void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, enum block_bits bits);
 
 /* DEBUG: panics unless all of the block reads as zero. */
 void contents_check_zero(pfn_t pfn, unsigned order);

@@ -40,19 +40,21 @@ static void top_clear(struct mm *mm, unsigned cls, unsigned slot, uint32_t g)
 	mm->orders[high][cls] &= ~BIT(slot);
 }
 
-/* One of several that are equally good: the first one, or any one. What is `any` is compiled apart from what isn't. */
-static inline __attribute__((always_inline)) unsigned one_of(struct mm *mm, uint64_t set, bool any)
+/* Which of several that are equally good. Each look for something is compiled twice, once for either. */
+enum choice { CHOOSE_FIRST, CHOOSE_ANY };
+
+static inline __attribute__((always_inline)) unsigned one_of(struct mm *mm, uint64_t set, enum choice choice)
 {
-	return any ? shuffle_bit(mm, set) : bit_first(set);
+	return choice == CHOOSE_ANY ? shuffle_bit(mm, set) : bit_first(set);
 }
 
-static inline uint32_t top_one(struct mm *mm, unsigned cls, unsigned slot, bool high, bool any)
+static inline uint32_t top_one(struct mm *mm, unsigned cls, unsigned slot, bool high, enum choice choice)
 {
 	if (!high)
-		return one_of(mm, mm->low[cls][slot], any);
+		return one_of(mm, mm->low[cls][slot], choice);
 	const uint64_t *row = index_high(mm, cls, slot);
-	unsigned w = one_of(mm, row[0], any);
-	return w * 64 + one_of(mm, row[1 + w], any);
+	unsigned w = one_of(mm, row[0], choice);
+	return w * 64 + one_of(mm, row[1 + w], choice);
 }
 
 /* --- areas with free runs of order 0 to 8, by gib --- */
@@ -125,16 +127,17 @@ static void gib_list(struct mm *mm, uint32_t gi, uint32_t classes)
 	}
 }
 
-/* Changes the bits of mask in word w of the classes in the set; on says which way. */
-static void whole_change(struct mm *mm, uint32_t gi, unsigned w, uint64_t mask, uint32_t classes, bool on)
+/* Area a comes into the whole maps of the classes in one set, and goes out of those in another. */
+static void whole_change(struct mm *mm, uint32_t a, uint32_t come, uint32_t gone)
 {
-	struct gib *g = &mm->gibs[gi];
+	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	const unsigned w = a % GIB_AREAS / 64;
 	uint64_t last = 0; /* the maps of a state and of its unions are often the same */
 	unsigned fit = 0;
 
-	for (uint32_t left = classes; left != 0; left &= left - 1) {
+	for (uint32_t left = come | gone; left != 0; left &= left - 1) {
 		unsigned c = bit_first(left);
-		uint64_t map = on ? g->whole[c][w] | mask : g->whole[c][w] & ~mask;
+		uint64_t map = (come >> c & 1) != 0 ? g->whole[c][w] | BIT(a % 64) : g->whole[c][w] & ~BIT(a % 64);
 		g->whole[c][w] = map;
 		if (map != last) {
 			last = map;
@@ -142,7 +145,7 @@ static void whole_change(struct mm *mm, uint32_t gi, unsigned w, uint64_t mask, 
 		}
 		g->ladder[c] = ladder_set(g->ladder[c], w, fit);
 	}
-	gib_list(mm, gi, classes);
+	gib_list(mm, a / GIB_AREAS, come | gone);
 }
 
 /* --- one area --- */
@@ -220,10 +223,7 @@ static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
 		return;
 	uint32_t gone = (old & ~fit & ~FIT_COARSE) / FIT_WHOLE(0);
 	uint32_t come = (fit & ~old & ~FIT_COARSE) / FIT_WHOLE(0);
-	if (gone != 0)
-		whole_change(mm, a / GIB_AREAS, a % GIB_AREAS / 64, BIT(a % 64), gone, false);
-	if (come != 0)
-		whole_change(mm, a / GIB_AREAS, a % GIB_AREAS / 64, BIT(a % 64), come, true);
+	whole_change(mm, a, come, gone);
 }
 
 static void index_whole(struct mm *mm, uint32_t a)
@@ -394,7 +394,7 @@ void area_map(struct mm *mm, uint32_t a)
 
 /* The area that is listed first in a slot of one set, or else of the other. */
 static inline __attribute__((always_inline)) uint32_t find_slots_as(struct mm *mm, unsigned cls, uint64_t first,
-								    uint64_t then, bool low_only, bool any)
+								    uint64_t then, bool low_only, enum choice choice)
 {
 	index_settle(mm);
 	for (unsigned high = low_only ? 0 : 1;; high--) {
@@ -403,10 +403,11 @@ static inline __attribute__((always_inline)) uint32_t find_slots_as(struct mm *m
 			slots = mm->orders[high][cls] & then;
 		if (slots != 0) {
 			unsigned slot = bit_first(slots), part = part_of_slot(slot);
-			uint32_t gi = top_one(mm, cls, slot, high, any);
+			uint32_t gi = top_one(mm, cls, slot, high, choice);
 			const struct gib *g = &mm->gibs[gi];
-			unsigned w = one_of(mm, g->part_words[cls][part], any);
-			return gi * GIB_AREAS + w * 64 + one_of(mm, mm->parts[gi * AREA_WORDS + w].map[cls][part], any);
+			unsigned w = one_of(mm, g->part_words[cls][part], choice);
+			return gi * GIB_AREAS + w * 64 +
+			       one_of(mm, mm->parts[gi * AREA_WORDS + w].map[cls][part], choice);
 		}
 		if (high == 0)
 			return AREA_NONE;
@@ -416,14 +417,14 @@ static inline __attribute__((always_inline)) uint32_t find_slots_as(struct mm *m
 static __attribute__((noinline)) uint32_t find_slots_any(struct mm *mm, unsigned cls, uint64_t first, uint64_t then,
 							 bool low_only)
 {
-	return find_slots_as(mm, cls, first, then, low_only, true);
+	return find_slots_as(mm, cls, first, then, low_only, CHOOSE_ANY);
 }
 
 static inline uint32_t find_slots(struct mm *mm, unsigned cls, uint64_t first, uint64_t then, bool low_only)
 {
 	if (unlikely(mm->shuffled))
 		return find_slots_any(mm, cls, first, then, low_only);
-	return find_slots_as(mm, cls, first, then, low_only, false);
+	return find_slots_as(mm, cls, first, then, low_only, CHOOSE_FIRST);
 }
 
 uint32_t index_find_part(struct mm *mm, unsigned cls, unsigned order, bool low_only)
@@ -443,30 +444,31 @@ uint32_t index_find_mixed(struct mm *mm, unsigned cls, unsigned order, bool low_
 
 /* The first area of a run of 2^k whole areas that fits best in gib gi, which has one. */
 static inline __attribute__((always_inline)) uint32_t find_in_gib(struct mm *mm, uint32_t gi, unsigned cls, unsigned k,
-								  bool any)
+								  enum choice choice)
 {
 	const struct gib *g = &mm->gibs[gi];
 	unsigned w, bit = 0;
 
 	if (k <= 6) {
-		w = any ? shuffle_bit(mm, ladder_best_set(g->ladder[cls], k)) : ladder_best(g->ladder[cls], k);
-		bit = one_of(mm, run_best_set(g->whole[cls][w], k), any);
+		w = choice == CHOOSE_ANY ? shuffle_bit(mm, ladder_best_set(g->ladder[cls], k))
+					 : ladder_best(g->ladder[cls], k);
+		bit = one_of(mm, run_best_set(g->whole[cls][w], k), choice);
 	} else {
-		w = one_of(mm, ladder_best_words_set(g->ladder[cls], k), any);
+		w = one_of(mm, ladder_best_words_set(g->ladder[cls], k), choice);
 	}
 	return gi * GIB_AREAS + w * 64 + bit;
 }
 
 static inline __attribute__((always_inline)) uint32_t find_whole_as(struct mm *mm, unsigned cls, unsigned order,
-								    bool low_only, bool any)
+								    bool low_only, enum choice choice)
 {
 	uint64_t wanted = SLOTS_WHOLE & (~0ull << order);
 
 	for (unsigned high = low_only ? 0 : 1;; high--) {
 		uint64_t orders = mm->orders[high][cls] & wanted;
 		if (orders != 0)
-			return find_in_gib(mm, top_one(mm, cls, bit_first(orders), high, any), cls,
-					   order - MM_ORDER_AREA, any);
+			return find_in_gib(mm, top_one(mm, cls, bit_first(orders), high, choice), cls,
+					   order - MM_ORDER_AREA, choice);
 		if (high == 0)
 			return AREA_NONE;
 	}
@@ -474,12 +476,12 @@ static inline __attribute__((always_inline)) uint32_t find_whole_as(struct mm *m
 
 static __attribute__((noinline)) uint32_t find_whole_any(struct mm *mm, unsigned cls, unsigned order, bool low_only)
 {
-	return find_whole_as(mm, cls, order, low_only, true);
+	return find_whole_as(mm, cls, order, low_only, CHOOSE_ANY);
 }
 
 uint32_t index_find_whole(struct mm *mm, unsigned cls, unsigned order, bool low_only)
 {
 	if (unlikely(mm->shuffled))
 		return find_whole_any(mm, cls, order, low_only);
-	return find_whole_as(mm, cls, order, low_only, false);
+	return find_whole_as(mm, cls, order, low_only, CHOOSE_FIRST);
 }

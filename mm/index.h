@@ -38,6 +38,9 @@ static inline unsigned slot_of_part(unsigned part)
 	return part < MM_ORDER_AREA ? part : part - MM_ORDER_AREA + SLOT_COARSE;
 }
 
+/* For low_only, where it isn't a request that says it. */
+#define ANYWHERE false
+
 static inline unsigned fit_of(uint32_t fit, unsigned cls)
 {
 	return (fit >> (FIT_BITS * cls)) & 0xfu;

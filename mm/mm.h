@@ -77,12 +77,16 @@ void mm_free(struct mm *mm, pfn_t pfn, unsigned order);
  * and pfns has undefined contents. */
 bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns);
 
-/* As mm_alloc_bulk, for calls that may take long: stop(arg) is asked now and then, without locks: after each hold of
+/* As mm_alloc_bulk, for calls that may take long: asked(arg) is called now and then, without locks: after each hold of
  * the lock while blocks are taken, and before each 2 MiB that is zeroed. When it says true, the call fails and
  * everything goes back: what was made zero for it meanwhile, or found so, as ZERO, all else as it was. That isn't
  * counted in mm.alloc_failed. */
+struct mm_stop {
+	bool (*asked)(void *arg);
+	void *arg;
+};
 bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
-			 bool (*stop)(void *arg), void *arg);
+			 const struct mm_stop *stop);
 
 /* Frees count blocks of one order, as mm_free would one by one. */
 void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns);
@@ -103,6 +107,9 @@ int mm_retire(struct mm *mm, pfn_t pfn);
 
 /* Gives back what per-CPU caches hold, so that it can merge. */
 void mm_drain(struct mm *mm);
+
+/* What the next two calls are told. */
+enum mm_switch { MM_OFF, MM_ON };
 
 /* Whether CPUs may keep what they freed last for themselves; on after mm_init. Off also drains this CPU's cache. */
 void mm_cache_enable(struct mm *mm, bool on);

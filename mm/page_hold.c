@@ -152,29 +152,29 @@ static unsigned isolated_in(const struct mm *mm, uint32_t a)
 	return frames;
 }
 
-static bool batch_fits(const struct mm *mm, const struct page_batch *batch, unsigned order, bool low_only)
+static bool batch_fits(const struct mm *mm, const struct page_batch *batch, struct request request)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
 		const pfn_t pfn = batch->block[i].pfn;
 		const uint32_t a = area_of(mm, pfn);
-		if (low_only && pfn >= MM_PFN_4G)
+		if (request.low_only && pfn >= MM_PFN_4G)
 			continue;
-		if (batch->block[i].order >= order)
+		if (batch->block[i].order >= request.order)
 			return true;
 		/* Order 9: batches, this one and perhaps others, are all that keeps an area from being whole. */
-		if (order == MM_ORDER_AREA && mm->areas[a].free + isolated_in(mm, a) == AREA_FRAMES)
+		if (request.order == MM_ORDER_AREA && mm->areas[a].free + isolated_in(mm, a) == AREA_FRAMES)
 			return true;
 	}
 	return false;
 }
 
-bool page_hold_fits(const struct mm *mm, unsigned order, bool low_only)
+bool page_hold_fits(const struct mm *mm, struct request request)
 {
-	if (likely(mm->isolated == 0) || order > MM_ORDER_AREA)
+	if (likely(mm->isolated == 0) || request.order > MM_ORDER_AREA)
 		return false;
 	for (unsigned i = 0; i < mm->cpu_count; i++) {
 		const struct page_hold *hold = &mm->hold[i];
-		if (hold->state != PAGE_HOLD_NONE && batch_fits(mm, &hold->batch, order, low_only))
+		if (hold->state != PAGE_HOLD_NONE && batch_fits(mm, &hold->batch, request))
 			return true;
 	}
 	return false;

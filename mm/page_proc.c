@@ -18,14 +18,14 @@ bool page_proc_pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_f
 	pfn_t pfn;
 
 	if (a == AREA_NONE)
-		a = index_find_mixed(mm, cls, 0, false);
+		a = index_find_mixed(mm, cls, 0, ANYWHERE);
 	if (a != AREA_NONE) {
 		unsigned largest = fit_of(mm->areas[a].fit, cls) - 1;
 		if (order > largest)
 			order = largest;
 		pfn = buddy_take_from(mm, a, order, cls, TAKE_ISOLATE);
 	} else {
-		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
+		pfn = buddy_take_break(mm, order, cls, ANYWHERE, TAKE_ISOLATE);
 	}
 	*block = block_of(pfn, order);
 	return pfn != MM_PFN_NONE;
@@ -33,7 +33,7 @@ bool page_proc_pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_f
 
 bool page_proc_pick(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block)
 {
-	return page_proc_pick_from(mm, index_find_part(mm, cls, 0, false), cls, max_frames, block);
+	return page_proc_pick_from(mm, index_find_part(mm, cls, 0, ANYWHERE), cls, max_frames, block);
 }
 
 uint64_t page_proc_fill(struct mm *mm, const struct page_proc *proc, struct page_batch *batch, unsigned max_blocks,

@@ -245,11 +245,11 @@ static void leave(struct report_engine *e)
 	__atomic_store_n(&e->busy, false, __ATOMIC_RELEASE);
 }
 
-/* How soon an answer is looked for: the device is another thread of the host, which needs some time. */
+/* After what time to look again for an answer: the device is another thread of the host, which needs some time. */
 #define POLL_NS 100000u
 
-/* How soon is looked for what was to be zeroed, while there is progress, and while there is none: zeroing is paused, or
- * the CPU is busy. */
+/* After what time to look again whether blocks that must be zeroed first have become zero: while some do, and while
+ * none does, since zeroing is paused or the CPU is busy. */
 #define ZEROED_NS     5000000u
 #define NOT_ZEROED_NS 50000000u
 
@@ -264,21 +264,27 @@ static enum report_found left(struct mm *mm)
 	return found;
 }
 
-/* Wants all zeroed that could be reported then, or, with wanted false, nothing any more. Returns whether the demand
- * before, if there was one, got anywhere. */
-static bool demand(struct mm *mm, bool wanted)
+/* Wants all zeroed that could be reported then. Returns whether the demand before, if there was one, got anywhere. */
+static bool demand_zeroed(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
-	uint64_t any = 0, zero;
+	uint64_t any, zero;
 
 	mm_lock(mm);
 	const bool progress = e->demanded_frames == 0 || mm->demand.frames != e->demanded_frames;
-	if (wanted)
-		report_budget(mm, &any, &zero);
+	report_budget(mm, &any, &zero);
 	e->demanded_frames = any;
 	marks_demand(mm, (unsigned)report_order_min, any);
 	mm_unlock(mm);
 	return progress;
+}
+
+static void demand_nothing(struct mm *mm)
+{
+	mm_lock(mm);
+	mm->report_engine.demanded_frames = 0;
+	marks_demand(mm, (unsigned)report_order_min, 0);
+	mm_unlock(mm);
 }
 
 static bool held_up(const struct mm *mm)
@@ -294,7 +300,7 @@ static void forget_sink(struct mm *mm)
 	e->sink = NULL;
 	e->state = REPORT_IDLE;
 	e->now_frames = 0;
-	(void)demand(mm, false);
+	demand_nothing(mm);
 }
 
 static uint64_t step(struct mm *mm)
@@ -314,7 +320,7 @@ static uint64_t step(struct mm *mm)
 	/* Frees don't tell us; looking now and then is cheaper for everybody. */
 	const uint64_t later = now + (delay_ms > 10 ? delay_ms : 10) * 1000000;
 	if (e->paused) {
-		(void)demand(mm, false);
+		demand_nothing(mm);
 		e->state = REPORT_IDLE;
 		return later; /* the device may want other things */
 	}
@@ -324,7 +330,7 @@ static uint64_t step(struct mm *mm)
 	if (found == FOUND_NOTHING)
 		e->now_frames = 0;
 	if (found == FOUND_NOTHING || held_up(mm)) {
-		(void)demand(mm, false);
+		demand_nothing(mm);
 		e->state = REPORT_IDLE;
 		return later;
 	}
@@ -336,7 +342,7 @@ static uint64_t step(struct mm *mm)
 		return e->next_ns;
 	e->state = REPORT_ACTIVE;
 	if (found == FOUND_UNZEROED) {
-		const uint64_t soon = demand(mm, true) ? ZEROED_NS : NOT_ZEROED_NS;
+		const uint64_t soon = demand_zeroed(mm) ? ZEROED_NS : NOT_ZEROED_NS;
 		return now + (slots_in_flight(e) != 0 ? POLL_NS : soon);
 	}
 	const uint64_t rest = rate_rest(&e->rate, rate_mbps, now);

@@ -55,8 +55,9 @@ int report_register(struct mm *mm, struct report_sink *sink);
  * sink isn't the one registered, or when its reset doesn't succeed: then it stays, with what it has in flight. */
 int report_unregister(struct mm *mm, struct report_sink *sink);
 
-/* The sink's answer to submit(tag): ok, the host dropped the ranges (or ignored them: it needn't say); not ok, they
+/* The sink's answer to submit(tag): ok, the host dropped the ranges (or ignored them: it needn't say); failed, they
  * stay as they were. An unknown tag is logged and ignored. */
+enum report_answer { REPORT_FAILED, REPORT_OK };
 void report_done(struct report_sink *sink, unsigned tag, bool ok);
 
 enum report_state {

@@ -42,11 +42,11 @@ static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct 
 		return false;
 	pfn_t pfn = MM_PFN_NONE;
 	if (order >= MM_ORDER_AREA)
-		pfn = buddy_take_whole(mm, order, cls, false, TAKE_ISOLATE);
+		pfn = buddy_take_whole(mm, order, cls, ANYWHERE, TAKE_ISOLATE);
 	else if (!whole)
-		pfn = buddy_take_part(mm, order, cls, false, TAKE_ISOLATE);
+		pfn = buddy_take_part(mm, order, cls, ANYWHERE, TAKE_ISOLATE);
 	if (pfn == MM_PFN_NONE && order < MM_ORDER_AREA)
-		pfn = buddy_take_break(mm, order, cls, false, TAKE_ISOLATE);
+		pfn = buddy_take_break(mm, order, cls, ANYWHERE, TAKE_ISOLATE);
 	if (pfn == MM_PFN_NONE)
 		return false;
 	*block = block_of(pfn, order);

@@ -18,11 +18,18 @@ static struct {
 	uint64_t written; /* (A) */
 } trace;
 
-static void switch_on(bool on)
+static void switch_on(void)
 {
-	trace_orders = on ? 0 : MM_ORDER_MAX + 1;
-	trace_word_orders = on ? 0 : WORD_ORDERS;
-	trace_policies = on ? 0 : ZERO_POLICY_FREE;
+	trace_orders = 0;
+	trace_word_orders = 0;
+	trace_policies = 0;
+}
+
+static void switch_off(void)
+{
+	trace_orders = MM_ORDER_MAX + 1;
+	trace_word_orders = WORD_ORDERS;
+	trace_policies = ZERO_POLICY_FREE;
 }
 
 void trace_start(struct mm *mm, struct trace_entry *ring, size_t count, uint64_t (*cycles)(void))
@@ -37,14 +44,14 @@ void trace_start(struct mm *mm, struct trace_entry *ring, size_t count, uint64_t
 	trace.cycles = cycles;
 	trace.written = 0;
 	mm->quick_orders = 0;
-	switch_on(true);
+	switch_on();
 }
 
 void trace_stop(struct mm *mm)
 {
 	if (!mm || trace.mm != mm)
 		return;
-	switch_on(false);
+	switch_off();
 	mm->quick_orders = mm->shuffled ? 0 : WORD_ORDERS;
 	trace.mm = NULL;
 }
@@ -134,16 +141,10 @@ static void put(struct mm *mm, struct trace_entry event)
 	__atomic_store_n(&entry->number, number, __ATOMIC_RELEASE);
 }
 
-void trace_write(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t frames, unsigned from, unsigned to,
-		 const void *caller)
+void trace_write(struct mm *mm, struct trace_entry event)
 {
-	put(mm, (struct trace_entry){.event = (uint8_t)event,
-				     .pfn = pfn,
-				     .frames = frames,
-				     .order = order_of(pfn, frames),
-				     .from = (uint8_t)from,
-				     .to = (uint8_t)to,
-				     .caller = caller});
+	event.order = order_of(event.pfn, event.frames);
+	put(mm, event);
 }
 
 void trace_cut(struct mm *mm, pfn_t pfn, unsigned order, unsigned to, const void *caller)
@@ -161,33 +162,41 @@ void trace_cut(struct mm *mm, pfn_t pfn, unsigned order, unsigned to, const void
 void trace_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns, const void *caller)
 {
 	for (size_t i = 0; i < count; i++)
-		trace_write(mm, TRACE_ALLOC, pfns[i], 1ull << order, trace_state(mm, pfns[i], 1ull << order),
-			    MM_STATE_ALLOCATED, caller);
+		trace_write(mm, (struct trace_entry){.event = TRACE_ALLOC,
+						     .pfn = pfns[i],
+						     .frames = 1ull << order,
+						     .from = trace_state(mm, pfns[i], 1ull << order),
+						     .to = MM_STATE_ALLOCATED,
+						     .caller = caller});
 }
 
 void trace_worked(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t frames, unsigned given)
 {
-	const unsigned from = trace_state(mm, pfn, frames);
+	const uint8_t from = trace_state(mm, pfn, frames);
 
-	trace_write(mm, event, pfn, frames, from, given == GIVE_AS_WAS ? from : MM_STATE_DIRTY + given, NULL);
+	trace_write(mm, (struct trace_entry){.event = (uint8_t)event,
+					     .pfn = pfn,
+					     .frames = frames,
+					     .from = from,
+					     .to = given == GIVE_AS_WAS ? from : (uint8_t)(MM_STATE_DIRTY + given)});
 }
 
 /* --- states --- */
 
-static unsigned frame_state(const struct mm *mm, pfn_t pfn)
+static uint8_t frame_state(const struct mm *mm, pfn_t pfn)
 {
 	const uint32_t a = area_of(mm, pfn);
 	const struct area *area = &mm->areas[a];
 
 	if (area->kind != AREA_MAPPED && area->pure != CLASS_MIXED)
-		return MM_STATE_DIRTY + area->pure;
+		return (uint8_t)(MM_STATE_DIRTY + area->pure);
 	const struct word *word = word_of(mm, a, pfn);
-	return MM_STATE_DIRTY + (unsigned)((word->zero >> (pfn % 64) & 1) | (word->reported >> (pfn % 64) & 1) << 1);
+	return (uint8_t)(MM_STATE_DIRTY + (word->zero >> (pfn % 64) & 1) + (word->reported >> (pfn % 64) & 1) * 2);
 }
 
-unsigned trace_state(struct mm *mm, pfn_t pfn, uint64_t frames)
+uint8_t trace_state(struct mm *mm, pfn_t pfn, uint64_t frames)
 {
-	const unsigned first = frame_state(mm, pfn);
+	const uint8_t first = frame_state(mm, pfn);
 
 	for (uint64_t i = 1; i < frames; i++)
 		if (frame_state(mm, pfn + i) != first)
@@ -239,14 +248,14 @@ void trace_runs(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t frame
 		const pfn_t run_end = (at | bits_low(run)) + 1;
 		const uint64_t n = smaller(end, run_end) - at;
 		if (run > order) {
-			const unsigned state = trace_state(mm, at, n);
+			const uint8_t state = trace_state(mm, at, n);
 			put(mm, (struct trace_entry){.event = (uint8_t)event,
 						     .pfn = at,
 						     .frames = n,
 						     .order = order_of(at, n),
 						     .run = (uint8_t)run,
-						     .from = (uint8_t)state,
-						     .to = (uint8_t)state});
+						     .from = state,
+						     .to = state});
 		}
 		at += n;
 	}

@@ -74,12 +74,12 @@ extern uint64_t trace_policies;	   /* ZERO_POLICY_FREE, or 0: the same for the p
 
 #define TRACING unlikely(trace_orders == 0)
 
-/* One event, of a block or of some frames. */
-void trace_write(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t frames, unsigned from, unsigned to,
-		 const void *caller);
+/* One event, of a block or of some frames: event, pfn, frames, from and to are set, and caller where there is one. The
+ * rest is filled in. */
+void trace_write(struct mm *mm, struct trace_entry event);
 
 /* What an allocated or isolated block was when it was taken; a free one is. */
-unsigned trace_state(struct mm *mm, pfn_t pfn, uint64_t frames);
+uint8_t trace_state(struct mm *mm, pfn_t pfn, uint64_t frames);
 
 /* The runs that frames were taken out of (split), or that they complete now (merge). The lock is held. */
 void trace_runs(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t frames);

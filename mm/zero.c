@@ -100,9 +100,9 @@ static bool pick_demanded(struct mm *mm, uint64_t max_frames, struct mm_block *b
 
 	buddy_cursor_release(mm);
 	if (demand->order < MM_ORDER_AREA)
-		a = index_find_part(mm, CLASS_DIRTY, demand->order, false);
+		a = index_find_part(mm, CLASS_DIRTY, demand->order, ANYWHERE);
 	if (a == AREA_NONE && demand->order < MM_ORDER_AREA)
-		a = index_find_part(mm, CLASS_UNREPORTED, demand->order, false);
+		a = index_find_part(mm, CLASS_UNREPORTED, demand->order, ANYWHERE);
 	if (!page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block)) {
 		demand->frames = 0;
 		return false;

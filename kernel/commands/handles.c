@@ -32,9 +32,10 @@ enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, st
 	pfn_t *pfns = count <= SIZE_MAX / sizeof(*pfns) ? malloc(count * sizeof(*pfns)) : NULL;
 	enum handle_error error = HANDLE_NO_LIST;
 	bool interrupted = false;
+	const struct mm_stop stop = {.asked = alloc_interrupted, .arg = &interrupted};
 
 	if (handle && pfns) {
-		if (mm_alloc_bulk_until(&mm_system, order, want, count, pfns, alloc_interrupted, &interrupted)) {
+		if (mm_alloc_bulk_until(&mm_system, order, want, count, pfns, &stop)) {
 			*handle = (struct handle){
 				.id = next_id++, .order = order, .want = want, .count = count, .pfns = pfns};
 			*last = handle;

@@ -86,7 +86,7 @@ static void op_alloc_bulk(void)
 	stop_after = how >> 1;
 	model_touched(TOUCHED_ALLOC | TOUCHED_REPORT | (how & 1 ? TOUCHED_ZERO : 0));
 	if (how & 1)
-		done = mm_alloc_bulk_until(model.mm, order, want, count, pfns, stop, NULL);
+		done = mm_alloc_bulk_until(model.mm, order, want, count, pfns, &(struct mm_stop){.asked = stop});
 	else
 		done = mm_alloc_bulk(model.mm, order, want, count, pfns);
 	FUZZ_CHECK(!done || count <= most);

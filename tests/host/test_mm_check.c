@@ -15,7 +15,7 @@ static struct mm *sound_mm(void)
 	fixture_quiet();
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
 	base = fixture_base();
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	CHECK_EQ(mm_take_range(mm, base + 2 * AREA_FRAMES, 2 * AREA_FRAMES), 0);
 	fixture_zero_all(mm);
 	CHECK_EQ(mm_alloc(mm, 0, MM_ZERO_COLD), base);

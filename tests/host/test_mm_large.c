@@ -137,7 +137,7 @@ TEST(mm_large, holes_above_4_gib_are_filled_first_the_first_one_first)
 	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
 		struct mm *mm = fixture_mm_at(&range, 1);
 
-		mm_cache_enable(mm, false);
+		mm_cache_enable(mm, MM_OFF);
 		CHECK_EQ(mm_take_range(mm, range.start, range.end - range.start), 0);
 		for (size_t k = 0; k < 3; k++)
 			mm_free(mm, holes[orders[i][k]], 0);
@@ -155,7 +155,7 @@ TEST(mm_large, a_hole_above_4_gib_goes_before_the_area_below_that_served_last)
 {
 	struct mm *mm = fixture_mm_at(around_4g, 1);
 
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	CHECK_EQ(mm_take_range(mm, MM_PFN_4G, 512), 0);
 	CHECK(mm_alloc(mm, 0, MM_ANY) < MM_PFN_4G);
 	mm_free(mm, MM_PFN_4G + 77, 0);
@@ -277,7 +277,7 @@ TEST(mm_large, memory_above_4_gib_goes_first_when_it_comes_free)
 {
 	struct mm *mm = fixture_mm_at(around_4g, 1);
 
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	CHECK_EQ(mm_take_range(mm, MM_PFN_4G, 512), 0);
 	for (unsigned i = 0; i < 8; i++)
 		CHECK(mm_alloc(mm, 0, MM_ANY) < MM_PFN_4G);

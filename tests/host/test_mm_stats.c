@@ -37,7 +37,7 @@ static uint64_t stat(const char *name)
 TEST(mm_stats, frames_are_free_cached_or_somebodys)
 {
 	system_begin();
-	mm_cache_enable(&mm_system, true);
+	mm_cache_enable(&mm_system, MM_ON);
 	CHECK_EQ(stat("mm.managed_frames"), 2048);
 	CHECK_EQ(stat("mm.free_frames"), 2048);
 	pfn_t pfn = mm_alloc(&mm_system, 0, MM_ANY);
@@ -57,7 +57,7 @@ TEST(mm_stats, frames_are_free_cached_or_somebodys)
 TEST(mm_stats, calls_are_counted_and_refusals)
 {
 	system_begin();
-	mm_cache_enable(&mm_system, true);
+	mm_cache_enable(&mm_system, MM_ON);
 	pfn_t pfn = mm_alloc(&mm_system, 0, MM_ANY);
 	mm_free(&mm_system, pfn, 0);
 	mm_alloc(&mm_system, 0, MM_ANY);
@@ -100,7 +100,7 @@ TEST(mm_stats, calls_of_all_cpus_are_added_up)
 	CHECK_EQ(stat("zero.miss_frames"), 0);
 	host_cpus = 3;
 	system_begin();
-	mm_cache_enable(&mm_system, false);
+	mm_cache_enable(&mm_system, MM_OFF);
 	for (host_cpu = 0; host_cpu < host_cpus; host_cpu++) {
 		pfns[host_cpu] = mm_alloc(&mm_system, host_cpu, MM_ZERO_COLD);
 		for (unsigned i = 0; i < host_cpu; i++)

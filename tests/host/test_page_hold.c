@@ -67,7 +67,7 @@ static struct mm *hold_mm(unsigned cpus)
 	host_cpus = cpus;
 	fixture_quiet();
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	patrolled = 0;
 	patrol_hook = NULL;
 	scrub_aborts = 0;

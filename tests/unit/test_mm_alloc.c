@@ -230,7 +230,7 @@ TEST(mm_alloc, the_first_of_several_holes_is_filled_first)
 		struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
 		const pfn_t first = fixture_base() + 9, second = fixture_base() + 512 + 7;
 
-		mm_cache_enable(mm, false);
+		mm_cache_enable(mm, MM_OFF);
 		CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
 		mm_free(mm, i == 0 ? first : second, 0);
 		mm_free(mm, i == 0 ? second : first, 0);
@@ -246,7 +246,7 @@ TEST(mm_alloc, the_last_pair_of_an_area_is_broken)
 	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
 	const pfn_t pair = fixture_base() + 512 + 30;
 
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
 	mm_free(mm, pair + 1, 0);
 	mm_free(mm, pair, 0);

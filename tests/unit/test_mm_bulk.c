@@ -194,7 +194,8 @@ TEST(mm_bulk, stopping_loses_nothing_and_forgets_no_zeroing)
 			zero_ledger(mm, &ledger_before);
 			failed = fixture_alloc_failed(mm);
 			size_t count = order == 0 ? before.free * 9 / 10 : (FRAMES >> order) - 1;
-			bool got = mm_alloc_bulk_until(mm, order, want, count, pfns, stop_after, &left);
+			const struct mm_stop stop = {.asked = stop_after, .arg = &left};
+			bool got = mm_alloc_bulk_until(mm, order, want, count, pfns, &stop);
 			CHECK_EQ(fixture_alloc_failed(mm), failed);
 			if (got) {
 				check_blocks(mm, order, count < 64 ? count : 64, pfns, want);

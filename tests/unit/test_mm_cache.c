@@ -44,7 +44,7 @@ TEST(mm_cache, switched_off_it_is_empty_and_stays_so)
 
 	mm_free(mm, base, 0);
 	CHECK_EQ(cached(mm), 1);
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	CHECK_EQ(cached(mm), 0);
 	CHECK_EQ(mm_frame_state(mm, base), MM_STATE_DIRTY);
 	mm_free(mm, base + 1, 0);

@@ -41,7 +41,7 @@ static int submit_at_once(struct report_sink *sink, const struct report_range *r
 	(void)ranges;
 	(void)count;
 	submit_calls++;
-	report_done(sink, tag, true);
+	report_done(sink, tag, REPORT_OK);
 	return 0;
 }
 
@@ -68,12 +68,12 @@ TEST(mm_in_flight, an_unknown_answer_is_ignored)
 	struct mm *mm = fake_mm(9, 8);
 	struct fake_sink *fake = fake_registered(mm, 9, 8, 1);
 
-	report_done(&fake->sink, 12345, true);
+	report_done(&fake->sink, 12345, REPORT_OK);
 	CHECK_EQ(fake_reported(mm), 0);
 	CHECK_MM(mm);
 	CHECK(fake_run(mm));
-	report_done(&fake->sink, 0, true);
-	report_done(&fake->sink, 0, false);
+	report_done(&fake->sink, 0, REPORT_OK);
+	report_done(&fake->sink, 0, REPORT_FAILED);
 	CHECK_EQ(fake_reported(mm), FRAMES);
 	fake_unregister(mm, fake);
 }
@@ -349,7 +349,7 @@ TEST(mm_in_flight, a_late_answer_is_not_taken_for_anothers)
 	(void)report_step(mm);
 	CHECK_EQ(fake->resets, 1);
 	fake_until_in_flight(mm, fake);
-	report_done(&fake->sink, late, true);
+	report_done(&fake->sink, late, REPORT_OK);
 	CHECK_EQ(fake_reported(mm), 0);
 	CHECK_EQ(fake_isolated(mm), 512);
 	CHECK(fake->pending[0].tag != late);
@@ -381,7 +381,7 @@ static int answer_and_refuse(struct report_sink *sink, const struct report_range
 {
 	(void)ranges;
 	(void)count;
-	report_done(sink, tag, true);
+	report_done(sink, tag, REPORT_OK);
 	return -1;
 }
 

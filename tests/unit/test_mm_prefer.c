@@ -108,7 +108,7 @@ static void random_requests(void)
 	mm = fixture_mm(FRAMES, MM_FRESH_REPORTED);
 	base = fixture_base();
 	states = fixture_bytes(FRAMES);
-	mm_cache_enable(mm, false); /* frames taken ahead have a rank of their own */
+	mm_cache_enable(mm, MM_OFF); /* frames taken ahead have a rank of their own */
 	for (unsigned step = 0; step < 3000; step++) {
 		unsigned what = random_below(8);
 
@@ -156,7 +156,7 @@ TEST(mm_prefer, a_whole_area_of_several_states_is_not_broken_while_a_partial_one
 	fixture_zero_all(mm);
 	fixture_dirty(mm, base + 700, 1);
 	CHECK_EQ(mm_take_range(mm, base, 1), 0);
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	for (unsigned i = 1; i < 512; i++)
 		CHECK(mm_alloc(mm, 0, MM_ANY) < base + 512);
 	/* Now it is; and there the wanted state comes first. */
@@ -195,7 +195,7 @@ TEST(mm_prefer, reported_zero_goes_before_the_reported_area_in_use)
 	fixture_quiet();
 	mm = fixture_mm(1024, MM_FRESH_REPORTED);
 	base = fixture_base();
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	CHECK(mm_alloc(mm, 0, MM_ANY) < base + 512);
 	CHECK_EQ(mm_take_range(mm, base + 512, 1), 0);
 	restate(base + 600, 1, CLASS_REPORTED_ZERO);
@@ -206,9 +206,15 @@ TEST(mm_prefer, reported_zero_goes_before_the_reported_area_in_use)
 
 #define LOOSE_REQUESTS 6000u
 
-/* Random requests of a nearly full memory without caches. The first time notes what each was given; settled, with
- * everything listed after each call, each must be given the same. */
-static void nearly_full(uint16_t *got, bool settled)
+enum listing {
+	LISTED_LATE,	/* as it is: one area may be loose */
+	LISTED_AT_ONCE, /* everything is listed after each call */
+};
+
+/* Random requests of a nearly full memory without caches. Listed late it notes what each was given; listed at once each
+ * must be given the same. */
+
+static void nearly_full(uint16_t *got, enum listing listing)
 {
 	unsigned n = 0, requests = 0;
 	pfn_t *own;
@@ -218,7 +224,7 @@ static void nearly_full(uint16_t *got, bool settled)
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
 	base = fixture_base();
 	own = fixture_bytes(FRAMES * sizeof(*own));
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	while (requests < LOOSE_REQUESTS) {
 		if (n != 0 && random_below(100) < (mm->free < 30 ? 50 : 25)) {
 			/* now and then the one that was taken last, out of a cursor's area */
@@ -231,7 +237,7 @@ static void nearly_full(uint16_t *got, bool settled)
 			pfn_t pfn = mm_alloc(mm, order, MM_ANY);
 			uint16_t at = pfn == MM_PFN_NONE ? UINT16_MAX : (uint16_t)(pfn - base);
 
-			if (settled)
+			if (listing == LISTED_AT_ONCE)
 				CHECK_EQ(got[requests], at);
 			got[requests++] = at;
 			if (pfn != MM_PFN_NONE && order != 0)
@@ -239,7 +245,7 @@ static void nearly_full(uint16_t *got, bool settled)
 			for (unsigned i = 0; pfn != MM_PFN_NONE && i < 1u << order; i++)
 				own[n++] = pfn + i;
 		}
-		if (settled)
+		if (listing == LISTED_AT_ONCE)
 			index_settle(mm);
 	}
 	CHECK_MM(mm);
@@ -249,7 +255,7 @@ TEST(mm_prefer, what_is_loose_is_chosen_as_if_it_were_listed)
 {
 	static uint16_t got[LOOSE_REQUESTS];
 
-	nearly_full(got, false);
+	nearly_full(got, LISTED_LATE);
 	fixture_end();
-	nearly_full(got, true);
+	nearly_full(got, LISTED_AT_ONCE);
 }

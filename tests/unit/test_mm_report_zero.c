@@ -44,7 +44,7 @@ TEST(mm_report_zero, few_zero_frames_keep_nothing_that_the_stock_does_not_want)
 		fixture_end();
 		mm = fake_mm(9, 8);
 		fixture_knob_word("zero.policy", "free");
-		mm_cache_enable(mm, false);
+		mm_cache_enable(mm, MM_OFF);
 		for (unsigned i = 0; i < FRAMES / 512; i++) {
 			CHECK_EQ(mm_take_range(mm, fixture_base() + i * 512 + 77, 1), 0);
 			mm_free(mm, fixture_base() + i * 512 + 77, 0);

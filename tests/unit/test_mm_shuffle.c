@@ -17,8 +17,8 @@ static struct mm *shuffled(uint64_t seed)
 	fixture_end();
 	fixture_quiet();
 	mm = fixture_mm(FRAMES, MM_FRESH_DIRTY);
-	mm_cache_enable(mm, false);
-	mm_shuffle(mm, true, seed);
+	mm_cache_enable(mm, MM_OFF);
+	mm_shuffle(mm, MM_ON, seed);
 	return mm;
 }
 
@@ -36,14 +36,14 @@ TEST(mm_shuffle, every_place_that_is_as_good_is_taken_in_the_end)
 	struct mm *mm = shuffled(1);
 	const pfn_t base = fixture_base();
 	for (uint64_t seed = 1; seed <= 600; seed++) {
-		mm_shuffle(mm, true, seed);
+		mm_shuffle(mm, MM_ON, seed);
 		pfn_t pfn = mm_alloc(mm, 0, MM_ANY);
 		area[(pfn - base) / AREA_FRAMES] = word[pfn / 64 % AREA_WORDS] = bit[pfn % 64] = true;
 		mm_free(mm, pfn, 0);
 		mm_drain(mm);
 	}
 	for (uint64_t seed = 1; seed <= 150; seed++) {
-		mm_shuffle(mm, true, seed);
+		mm_shuffle(mm, MM_ON, seed);
 		pfn_t pfn = mm_alloc(mm, 9, MM_ANY), large = mm_alloc(mm, 11, MM_ANY), small = mm_alloc(mm, 7, MM_ANY);
 		whole[(pfn - base) / AREA_FRAMES] = true;
 		pair[(large - base) / (4 * AREA_FRAMES)] = true;
@@ -134,7 +134,7 @@ TEST(mm_shuffle, what_a_cpu_takes_ahead_comes_in_no_order_either)
 	pfn_t last = 0, pfn;
 	unsigned steps_up = 0;
 
-	mm_cache_enable(mm, true);
+	mm_cache_enable(mm, MM_ON);
 	for (unsigned i = 0; i < 256; i++) {
 		pfn = mm_alloc(mm, 0, MM_ANY);
 		steps_up += pfn == last + 1;
@@ -150,7 +150,7 @@ TEST(mm_shuffle, off_it_is_the_first_place_again)
 	pfn_t pfn = mm_alloc(mm, 3, MM_ANY);
 
 	mm_free(mm, pfn, 3);
-	mm_shuffle(mm, false, 0);
+	mm_shuffle(mm, MM_OFF, 0);
 	mm_drain(mm);
 	CHECK_EQ(mm_alloc(mm, 9, MM_ANY), fixture_base());
 	CHECK_EQ(mm_alloc(mm, 3, MM_ANY), fixture_base() + AREA_FRAMES);

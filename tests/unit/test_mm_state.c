@@ -28,7 +28,7 @@ static struct mm *mixed_area(void)
 	CHECK_EQ(fixture_count(mm, base + 128, 256, MM_STATE_ZERO), 256);
 	CHECK_EQ(fixture_count(mm, base + 384, 127, MM_STATE_DIRTY), 127);
 	/* frame by frame: nothing is taken ahead */
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	return mm;
 }
 
@@ -344,7 +344,7 @@ TEST(mm_state, a_hole_of_the_wanted_state_is_filled)
 	struct mm *mm = fixture_mm(2048, MM_FRESH_DIRTY);
 	const pfn_t zero = fixture_base() + 9, dirty = fixture_base() + 512 + 7;
 
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	CHECK_EQ(mm_take_range(mm, fixture_base(), 1024), 0);
 	fixture_knob_word("zero.policy", "free");
 	mm_free(mm, zero, 0);

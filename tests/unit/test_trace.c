@@ -89,7 +89,7 @@ TEST(trace, a_cache_keeps_and_gives_later)
 	struct trace_entry e;
 	pfn_t pfn;
 
-	mm_cache_enable(mm, true);
+	mm_cache_enable(mm, MM_ON);
 	pfn = mm_alloc(mm, 0, MM_ANY);
 	mm_free(mm, pfn, 0);
 	CHECK_EQ(trace_events(TRACE_FREE, 0, &e), 1);
@@ -125,7 +125,7 @@ TEST(trace, frames_of_a_word_that_come_back_together)
 	CHECK_EQ(trace_events(TRACE_ALLOC, 0, &e), 1);
 	CHECK_EQ(e.frames, 2048);
 	mm->pressure = false;
-	mm_cache_enable(mm, true);
+	mm_cache_enable(mm, MM_ON);
 	/* 8 frames stay hot, further ones come back 16 at a time */
 	for (unsigned i = 0; i < 64; i++)
 		mm_free(mm, base + i, 0);
@@ -197,7 +197,7 @@ TEST(trace, mixed_frames_are_called_so)
 	mm = fixture_mm(512, MM_FRESH_DIRTY);
 	fixture_zero_all(mm);
 	fixture_dirty(mm, fixture_base() + 100, 3);
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	trace_begin(mm, TRACE_RING);
 	pfn = mm_alloc(mm, 9, MM_ANY);
 	CHECK_EQ(trace_events(TRACE_ALLOC, 0, &e), 1);

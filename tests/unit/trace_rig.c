@@ -20,7 +20,7 @@ struct mm *traced_mm(void)
 
 	fixture_quiet();
 	mm = fixture_mm(2048, MM_FRESH_DIRTY);
-	mm_cache_enable(mm, false);
+	mm_cache_enable(mm, MM_OFF);
 	trace_begin(mm, TRACE_RING);
 	return mm;
 }

@@ -33,9 +33,8 @@ static const struct preference prefer_zero = {
 	.reported = {CLASS_REPORTED_ZERO, CLASS_ALL, CLASS_REPORTED},
 };
 
-/* Whether something that a request for order 0 prefers is there to be had instead of a frame of this state, which isn't
- * the wanted one, in an area that is in use. Mixed runs play no part in it: where there is one its states are listed as
- * well. */
+/* A request for order 0 can have a frame of this state, which isn't the wanted one, from an area in use: is there
+ * something that it prefers? Mixed runs play no part in it: where there is one, its states are listed as well. */
 static __attribute__((noinline)) bool better_than(struct mm *mm, unsigned state, unsigned wanted)
 {
 	if (state <= CLASS_ZERO)
@@ -487,7 +486,7 @@ static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
 
 	ASSERT(request.order <= MM_ORDER_MAX);
 	cpu->alloc_calls++;
-	/* What can't be had at all is refused before anything is disturbed. */
+	/* More than there is at all is refused before anything is disturbed. */
 	if (count > (mm->managed >> request.order))
 		more = false;
 	while (more && got < count && !stopped) {

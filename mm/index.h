@@ -2,9 +2,9 @@
  *
  * An area lists itself once for each class in the part maps, under the largest order it has a run of there.
  * To save work it leaves out what says nothing new: a run of mixed states is listed (CLASS_UNREPORTED, CLASS_ALL) only
- * where it is larger than the runs of one state. So who looks for a mixed run looks under the states too. Areas that
- * are wholly free are listed in whole instead, in every class that they belong to, and gibs list their largest run of
- * such areas. Those of several states list their runs of fewer ones as well, in slots of their own.
+ * where it is larger than the runs of one state. So a search for a mixed run looks under the states too. Areas that
+ * are wholly free are listed in gib.whole instead, in every class that they belong to, and gibs list their largest run
+ * of such areas. A wholly free area of several states also lists its runs of each state, in slots of their own.
  *
  * area.fit is what is listed now: 4 bits for each class, 1 + the order (0 to 8) or 0; above them one bit for each class
  * in which the area is listed as whole; above them one that says that the lists are the coarse ones.
@@ -62,7 +62,7 @@ static inline void index_settle(struct mm *mm)
 		index_area_slow(mm, mm->loose);
 }
 
-/* The orders of which a class has a run above or below 4 GiB, without regard to where. */
+/* The orders of which a class has runs, wherever they lie. */
 static inline uint32_t index_orders(struct mm *mm, unsigned cls)
 {
 	index_settle(mm);

@@ -8,7 +8,7 @@
 #include "mm/cpu_sum.h"
 #include "mm/zero.h"
 
-/* So many frames zeroed by allocations make a price; a few of them might all have been touched for the first time,
+/* As many frames as this, zeroed by allocations, make a price. A few might all have been touched for the first time,
  * which costs far more on memory that the host doesn't back yet. */
 #define ENOUGH_FRAMES 1024u
 

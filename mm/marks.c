@@ -5,7 +5,7 @@
 #include "mm/zero.h"
 
 /* By default the stock is small, is refilled when it is used up, and only from memory that was dirtied: so an idle
- * guest gives everything else to the host. Who knows that zeroed memory will be wanted raises the marks. */
+ * guest gives everything else to the host. Where zeroed memory is going to be wanted the marks are to be raised. */
 static uint64_t low_pct = 0;
 static uint64_t high_pct = 1;
 uint64_t zero_policy_knob = ZERO_POLICY_IDLE;

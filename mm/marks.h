@@ -31,15 +31,15 @@ static inline bool marks_hold(const struct mm *mm)
 	return mm->stock_hold || (mm->zero_engine.now && !mm->zero_engine.paused);
 }
 
-/* So many frames, zero or still dirty, are kept from reporting for the stock. */
+/* How many frames, zero or still dirty, are kept from reporting for the stock. */
 static inline uint64_t marks_goal(const struct mm *mm)
 {
 	return !MM_ZERO ? 0 : marks_hold(mm) ? mm->managed : marks_high(mm);
 }
 
-/* Who gives memory away zeroed wants so many frames of it, in free unreported blocks of at least that order: beyond the
- * marks, under every policy, without zero.delay_ms. Takes the place of the demand before, 0 takes it back; zeroing
- * counts it down. The lock is held. */
+/* Asks for that many frames of zeroed memory, in free unreported blocks of at least that order, to be given away:
+ * beyond the marks, under every policy, without zero.delay_ms. Takes the place of the demand before, 0 takes it back;
+ * zeroing counts it down. The lock is held. */
 static inline void marks_demand(struct mm *mm, unsigned order, uint64_t frames)
 {
 	mm->demand = (struct zero_demand){.order = order, .frames = frames};

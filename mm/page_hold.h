@@ -12,7 +12,7 @@
  * However a batch comes back, frames that are done are given as the processor says (page_proc.give), all others as they
  * were. Nothing is lost, and no frame is worked on while somebody else owns it:
  *
- *   HELD     the batch is anybody's who has the lock, and is given back by whoever wants it
+ *   HELD     the batch belongs to whoever has the lock, and is given back by whoever wants it
  *   RUNNING  it is its CPU's, which works without the lock. An allocation asks for it (abort), and waits: the CPU looks
  *            after each frame, and gives the batch back itself. Several allocations may ask several CPUs at once
  *
@@ -39,8 +39,8 @@
  * nothing to pick. */
 bool page_hold_step(struct mm *mm, const struct page_proc *proc, uint64_t max_frames);
 
-/* The same in three steps, for who has to decide or count in between. The lock is held for begin, which drops it while
- * it picks; not for the other two.
+/* The same in three steps, for a caller that has to decide or count in between. The lock is held for begin, which drops
+ * it while it picks; not for the other two.
  *
  * begin  makes this CPU's hold RUNNING with the processor's parked batch, or with a new one, after it gave one of
  *        another processor's back. False: nothing was picked

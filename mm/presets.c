@@ -1,5 +1,5 @@
-/* What the kernel starts with, as a preset: the knobs of every feature. Settings of one that isn't built in are passed
- * over by who applies a preset.
+/* What the kernel starts with, as a preset: the knobs of every feature. Whoever applies a preset passes over the knobs
+ * of a feature that isn't built in.
  */
 #include "lib/table.h"
 

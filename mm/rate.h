@@ -5,8 +5,8 @@
  * so pieces of any size come out exact in the long run, and small ones don't cost a wake-up each. Large ones are cut to
  * a slice where they can be, so that the short run is right too. An engine that came late by up to RATE_CREDIT_NS,
  * since the CPU was busy, makes up for it; after a longer rest it begins anew, and its first piece costs half as much
- * again: then so many pieces are done in any time as come nearest. Within a second it is off by 6% at most, or by half
- * of a piece that can't be cut.
+ * again: then the number of pieces done in any time is the one nearest to the limit. Within a second it is off by 6% at
+ * most, or by half of a piece that can't be cut.
  *
  * A limit that has changed forgets what was done under the one before.
  */
@@ -32,7 +32,7 @@ static inline uint64_t rate_rest(struct rate *r, uint64_t mbps, uint64_t now_ns)
 	return mbps != 0 && r->due_ns > now_ns + RATE_SLICE_NS ? r->due_ns : 0;
 }
 
-/* A piece of so many frames was done, under the limit that rate_rest was last asked with. */
+/* A piece of that many frames was done, under the limit that rate_rest was last asked with. */
 static inline void rate_charge(struct rate *r, uint64_t now_ns, uint64_t frames)
 {
 	const bool anew = now_ns > r->due_ns + RATE_CREDIT_NS;

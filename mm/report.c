@@ -6,8 +6,8 @@
  * that would fail for them waits (report_wait) until the device answers or its time is up. Then the sink resets the
  * device, and once that is certain the blocks come back dirty, since nobody knows what the host did with them.
  *
- * What is reported is report_pick.c's. What must be zeroed before is demanded from zeroing (marks_demand), which knows
- * no more of us than we of it, and is looked at again when some time has passed.
+ * What is reported is report_pick.c's to choose. What must be zeroed before is demanded from zeroing (marks_demand);
+ * neither knows the other, so after some time we look whether it has become zero.
  */
 #include "mm/report.h"
 

@@ -11,8 +11,7 @@ extern uint64_t report_order_min, report_reserve_pct;
 /* Whether there is a reporter, and it keeps zero. */
 bool report_keeps_zero(const struct mm *mm);
 
-/* So many frames may be reported, in all and in blocks with zero ones among them. How many of a block's frames are
- * zero isn't looked at, unless the stock wants none. */
+/* How many frames may be reported: in all (*any), and in blocks that have zero ones among them (*zero), however few. */
 void report_budget(const struct mm *mm, uint64_t *any, uint64_t *zero);
 
 /* The next block, at most max_frames long, isolated; for the page processor. */

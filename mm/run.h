@@ -4,6 +4,22 @@
  * sorts 8 words by their fit: bit w of byte f is set when word w has fit f. So the highest set byte is the largest
  * fit, and the lowest set bit above a bound is the best fit with its word, both without a loop. Orders 7, 8 and 9 are
  * 2, 4 and 8 neighbouring full words, which byte 7 shows.
+ *
+ * A ladder is 64 bits, drawn as a rung for each byte. Each column is a word of bits and stands on one rung:
+ *
+ *                                        word  7 6 5 4 3 2 1 0
+ *   byte 7, fit 7: all 64 bits, order 6        . . . . # # . .   words 2 and 3: a pair, which is a run of order 7
+ *   byte 6, fit 6: a run of order 5            . . . . . . . .
+ *   byte 5, fit 5: a run of order 4            . # . . . . . .
+ *   byte 4, fit 4: a run of order 3            . . . # . . . .
+ *   byte 3, fit 3: a run of order 2            . . . . . . . .
+ *   byte 2, fit 2: a run of order 1            # . . . . . . #
+ *   byte 1, fit 1: single bits, order 0        . . # . . . . .
+ *   byte 0, fit 0: no bit                      . . . . . . # .
+ *
+ * What fits order 2 best? Rungs 3 and up will do. Shifted right by 3 bytes, the ladder's lowest set bit is that of word
+ * 4, on rung 4: it has no longer run than order 3, so the longer ones of words 6, 2 and 3 stay whole. The largest run
+ * of all is on the highest rung that isn't empty: order 7.
  */
 #pragma once
 

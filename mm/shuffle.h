@@ -1,4 +1,4 @@
-/* Random places: with mm.shuffle on, what is equally good is chosen from by chance, so that who can't see the
+/* Random places: with mm.shuffle on, chance chooses from what is equally good, so that somebody who can't see the
  * allocator can't guess which frame a request gets. Everything that decides what is better (the order of preference,
  * best fit within areas and gibs, an area at a time for frames) decides as it does without.
  *

@@ -5,7 +5,7 @@
  *   struct area   2 MiB, 512 frames   which runs of frames are free, for orders 0 to 8
  *   struct gib    1 GiB, 512 areas    which runs of areas are wholly free, for orders 9 to 18
  *
- * A run is looked for by class: what is known of its contents. Classes 0 to 3 are the states of a free frame, as the
+ * A search for a run says a class: what is known of its contents. Classes 0 to 3 are the states of a free frame, as the
  * bits zero | reported << 1; the other two are unions, for blocks that mix states. Each struct keeps, for each class,
  * a ladder (mm/run.h) that answers "the best fit for this order?" without looking at the words; a struct parts keeps,
  * for each class and order, which of 64 areas have a run of just that order as the largest; gibs say which of their
@@ -13,6 +13,7 @@
  *
  * Locking key
  *   (C) constant after mm_init     (L) mm.lock     (O) owner of the block, no lock     (P) this CPU only
+ *   (A) anybody at any time: one word, read and written whole, or atomically where it says so
  */
 #pragma once
 
@@ -208,7 +209,7 @@ struct zero_engine {
 	uint64_t yields[18];	  /* owner */
 };
 
-/* So many frames are wanted zero, in free unreported blocks of at least this order; 0 frames: none are. */
+/* How many frames are wanted zero, in free unreported blocks of at least this order. */
 struct zero_demand {
 	unsigned order;
 	uint64_t frames;
@@ -228,7 +229,7 @@ struct report_engine {
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */
 	struct rate rate;
-	uint64_t now_frames;	  /* (A) of report_now's frames so many are still to go; 0: it is not under way */
+	uint64_t now_frames;	  /* (A) how many of report_now's frames are still to go; 0: it is not under way */
 	uint64_t demanded_frames; /* by the last demand for zeroing */
 	uint64_t in_flight_frames;
 	uint64_t frames, requests, errors, timeouts;

@@ -84,7 +84,7 @@ TEST(mm_state, hot_without_hot_frames_takes_zero_then_dirty_then_reported)
 }
 
 /* The mixed area, with the first 64 of its reported frames known to be zero as well: as after a report to a host that
- * promised to keep what it drops zero. No reporter of ours does so yet, so the state is put there by hand. */
+ * promised to keep what it drops zero (report.poison). The state is set by hand, which needs no reporter here. */
 static struct mm *mixed_area_with_reported_zero(void)
 {
 	struct mm *mm = mixed_area();

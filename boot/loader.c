@@ -277,11 +277,11 @@ static void make_tables(struct tables *t, const struct memory_map *map, const st
 
 	uint64_t entry_page = (uintptr_t)enter_kernel & ~(uint64_t)EFI_PAGE_MASK;
 	bool ok = tables_direct_map(t, map->ranges, map->count) &&
-		  tables_map(t, entry_page, entry_page, (uintptr_t)enter_kernel_end - entry_page, false, true);
+		  tables_map(t, entry_page, entry_page, (uintptr_t)enter_kernel_end - entry_page, TABLES_EXECUTE);
 	for (unsigned i = 0; i < image->segment_count; i++) {
 		const struct elf_segment *s = &image->segments[i];
-		ok = ok &&
-		     tables_map(t, s->vaddr, paddr + (s->vaddr - image->start), s->mem_bytes, s->write, s->execute);
+		unsigned rights = (s->write ? TABLES_WRITE : 0) | (s->execute ? TABLES_EXECUTE : 0);
+		ok = ok && tables_map(t, s->vaddr, paddr + (s->vaddr - image->start), s->mem_bytes, rights);
 	}
 	if (!ok)
 		FAIL(L"%ld page tables aren't enough for this memory map", t->frames);

@@ -131,14 +131,15 @@ bool tables_direct_map(struct tables *t, const struct boot_range *ranges, size_t
 	return true;
 }
 
-bool tables_map(struct tables *t, uint64_t vaddr, uint64_t paddr, uint64_t bytes, bool write, bool execute)
+bool tables_map(struct tables *t, uint64_t vaddr, uint64_t paddr, uint64_t bytes, unsigned rights)
 {
 	for (uint64_t done = 0; done < bytes; done += PAGE) {
 		bool covered;
 		uint64_t *entry = entry_of(t, vaddr + done, LEVEL_4K, &covered);
 		if (!entry)
 			return false;
-		*entry = (paddr + done) | PRESENT | (write ? WRITE : 0) | (!execute && t->nx ? NX : 0);
+		*entry = (paddr + done) | PRESENT | (rights & TABLES_WRITE ? WRITE : 0) |
+			 (!(rights & TABLES_EXECUTE) && t->nx ? NX : 0);
 	}
 	return true;
 }

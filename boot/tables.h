@@ -33,5 +33,7 @@ void tables_init(struct tables *t);
 /* Each returns false when the run is full. */
 bool tables_direct_map(struct tables *t, const struct boot_range *ranges, size_t count);
 
-/* Maps bytes (rounded up to 4 KiB) at vaddr to paddr, both page-aligned, in 4 KiB pages, readable. */
-bool tables_map(struct tables *t, uint64_t vaddr, uint64_t paddr, uint64_t bytes, bool write, bool execute);
+/* Maps bytes (rounded up to 4 KiB) at vaddr to paddr, both page-aligned, in 4 KiB pages, readable; rights: TABLES_*. */
+#define TABLES_WRITE   1u
+#define TABLES_EXECUTE 2u
+bool tables_map(struct tables *t, uint64_t vaddr, uint64_t paddr, uint64_t bytes, unsigned rights);

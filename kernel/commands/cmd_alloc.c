@@ -72,8 +72,8 @@ static int cmd_alloc(int argc, char **argv)
 	struct handle *handle;
 
 	if (cmd_args(argc, argv, options, NULL, 0, 0) == CMD_FAILED ||
-	    cmd_number(argv[0], "ORDER", order_text, PARSE_NUMBER, 0, MM_ORDER_MAX, &order) != 0 ||
-	    cmd_number(argv[0], "COUNT", count_text, PARSE_NUMBER, 1, MM_PFN_LIMIT, &count) != 0)
+	    cmd_number(argv[0], "ORDER", order_text, parse_numbers(0, MM_ORDER_MAX), &order) != 0 ||
+	    cmd_number(argv[0], "COUNT", count_text, parse_numbers(1, MM_PFN_LIMIT), &count) != 0)
 		return CMD_FAILED;
 	if (cold && hot) {
 		iprintf("alloc: -z and -Z exclude each other\n");
@@ -111,7 +111,7 @@ CMD(handles, "handles", "", "list what alloc got", cmd_handles);
 static struct handle *handle_of(const char *cmd, const char *text)
 {
 	uint64_t id;
-	if (cmd_number(cmd, "HANDLE", text, PARSE_NUMBER, 1, UINT64_MAX, &id) != 0)
+	if (cmd_number(cmd, "HANDLE", text, parse_numbers(1, UINT64_MAX), &id) != 0)
 		return NULL;
 	struct handle *handle = handle_find(id);
 	if (!handle)
@@ -138,7 +138,7 @@ static struct handle *handle_and_byte(int argc, char **argv, uint8_t *byte)
 	if (cmd_args(argc, argv, NULL, "HANDLE BYTE", 2, 2) == CMD_FAILED)
 		return NULL;
 	struct handle *handle = handle_of(argv[0], argv[1]);
-	if (!handle || cmd_number(argv[0], "BYTE", argv[2], PARSE_NUMBER, 0, 255, &value) != 0)
+	if (!handle || cmd_number(argv[0], "BYTE", argv[2], parse_numbers(0, 255), &value) != 0)
 		return NULL;
 	*byte = (uint8_t)value;
 	return handle;
@@ -188,7 +188,7 @@ static int cmd_free(int argc, char **argv)
 
 	if (cmd_args(argc, argv, options, "HANDLE or all", 1, 1) == CMD_FAILED)
 		return CMD_FAILED;
-	if (keep_text && cmd_number(argv[0], "N", keep_text, PARSE_NUMBER, 2, MM_PFN_LIMIT, &keep) != 0)
+	if (keep_text && cmd_number(argv[0], "N", keep_text, parse_numbers(2, MM_PFN_LIMIT), &keep) != 0)
 		return CMD_FAILED;
 	if (strcmp(argv[1], "all") == 0) {
 		for (struct handle *handle = handle_first(), *next; handle; handle = next) {

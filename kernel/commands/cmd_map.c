@@ -185,7 +185,7 @@ static int cmd_map(int argc, char **argv)
 
 	if (cmd_args(argc, argv, options, NULL, 0, 0) == CMD_FAILED)
 		return CMD_FAILED;
-	if (cell_text && cmd_number(argv[0], "MIB", cell_text, PARSE_NUMBER, 1, CELL_MIB_MAX, &cell_mib) != 0)
+	if (cell_text && cmd_number(argv[0], "MIB", cell_text, parse_numbers(1, CELL_MIB_MAX), &cell_mib) != 0)
 		return CMD_FAILED;
 	console_pages();
 	return (as_json ? print_json(end, cell_mib) : print_map(end, cell_mib)) ? 0 : CMD_FAILED;

@@ -99,7 +99,8 @@ static int cmd_wait(int argc, char **argv)
 	int count = cmd_args(argc, argv, NULL, "zero, report or idle, and TIMEOUT_MS", 1, 2);
 	if (count == CMD_FAILED || choose(argv, &only) == CMD_FAILED)
 		return CMD_FAILED;
-	if (count == 2 && cmd_number(argv[0], "TIMEOUT_MS", argv[2], PARSE_NUMBER, 0, TIMEOUT_MS_MAX, &timeout_ms) != 0)
+	if (count == 2 &&
+	    cmd_number(argv[0], "TIMEOUT_MS", argv[2], parse_numbers(0, TIMEOUT_MS_MAX), &timeout_ms) != 0)
 		return CMD_FAILED;
 
 	uint64_t start_ns = mm_port_now_ns();

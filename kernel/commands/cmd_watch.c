@@ -91,8 +91,8 @@ static int cmd_watch(int argc, char **argv)
 		iprintf("watch: takes SECONDS and CMD, perhaps behind -n TIMES\n");
 		return CMD_FAILED;
 	}
-	if ((times_text && cmd_number(argv[0], "TIMES", times_text, PARSE_NUMBER, 1, UINT64_MAX, &times) != 0) ||
-	    cmd_number(argv[0], "SECONDS", argv[at], PARSE_NUMBER, 1, SECONDS_MAX, &seconds) != 0)
+	if ((times_text && cmd_number(argv[0], "TIMES", times_text, parse_numbers(1, UINT64_MAX), &times) != 0) ||
+	    cmd_number(argv[0], "SECONDS", argv[at], parse_numbers(1, SECONDS_MAX), &seconds) != 0)
 		return CMD_FAILED;
 	if (watching) {
 		iprintf("watch: it can't watch itself\n");

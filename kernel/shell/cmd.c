@@ -131,11 +131,10 @@ int cmd_args(int argc, char **argv, const struct cmd_option *options, const char
 	return CMD_FAILED;
 }
 
-int cmd_number(const char *cmd, const char *what, const char *text, enum parse_kind kind, uint64_t min, uint64_t max,
-	       uint64_t *out)
+int cmd_number(const char *cmd, const char *what, const char *text, struct parse_range range, uint64_t *out)
 {
 	char err[160];
-	if (parse_u64(text, kind, min, max, out, err, sizeof(err)) == 0)
+	if (parse_u64(text, range, out, err, sizeof(err)) == 0)
 		return 0;
 	iprintf("%s: %s %s\n", cmd, what, err);
 	return CMD_FAILED;

@@ -50,10 +50,9 @@ struct cmd_option {
  * CMD_FAILED, said why. */
 int cmd_args(int argc, char **argv, const struct cmd_option *options, const char *names, int min, int max);
 
-/* Reads an argument as a number or size from min to max. Returns 0, or CMD_FAILED, said why: "alloc: ORDER
+/* Reads an argument as a number or size of that range. Returns 0, or CMD_FAILED, said why: "alloc: ORDER
  * '19' is ..." */
-int cmd_number(const char *cmd, const char *what, const char *text, enum parse_kind kind, uint64_t min, uint64_t max,
-	       uint64_t *out);
+int cmd_number(const char *cmd, const char *what, const char *text, struct parse_range range, uint64_t *out);
 
 /* Which of the words (NULL-terminated) text is; CMD_FAILED, said why, when it is none of them. */
 int cmd_choice(const char *cmd, const char *text, const char *const *words);

@@ -24,7 +24,8 @@ int knob_check(const struct knob_row *row, const char *text, enum knob_when when
 		return -1;
 	}
 	if (!row->choices) {
-		if (parse_u64(text, kind_of(row), row->min, row->max, &value, why, sizeof(why)) != 0) {
+		if (parse_u64(text, (struct parse_range){kind_of(row), row->min, row->max}, &value, why, sizeof(why)) !=
+		    0) {
 			sniprintf(err, err_size, "%s: %s", row->name, why);
 			return -1;
 		}

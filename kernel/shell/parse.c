@@ -63,25 +63,24 @@ static enum digits read_digits(const char *text, enum parse_kind kind, uint64_t 
 	return DIGITS_OK;
 }
 
-int parse_u64(const char *text, enum parse_kind kind, uint64_t min, uint64_t max, uint64_t *out, char *err,
-	      size_t err_size)
+int parse_u64(const char *text, struct parse_range range, uint64_t *out, char *err, size_t err_size)
 {
 	uint64_t value = 0;
-	enum digits found = read_digits(text, kind, &value);
+	enum digits found = read_digits(text, range.kind, &value);
 
-	if (found == DIGITS_OK && value >= min && value <= max) {
+	if (found == DIGITS_OK && value >= range.min && value <= range.max) {
 		*out = value;
 		return 0;
 	}
-	const char *what = found != DIGITS_NONE ? "out of range"
-			   : kind == PARSE_SIZE ? "not a size (decimal or 0x, perhaps with K, M or G)"
-						: "not a number (decimal or 0x)";
+	const char *what = found != DIGITS_NONE	      ? "out of range"
+			   : range.kind == PARSE_SIZE ? "not a size (decimal or 0x, perhaps with K, M or G)"
+						      : "not a number (decimal or 0x)";
 	char shown[40];
 	size_t length = 0;
 	while (text[length])
 		length++;
 	parse_printable(text, length, shown, sizeof(shown));
-	sniprintf(err, err_size, "'%s' is %s, %lu to %lu are allowed", shown, what, min, max);
+	sniprintf(err, err_size, "'%s' is %s, %lu to %lu are allowed", shown, what, range.min, range.max);
 	return -1;
 }
 

@@ -9,12 +9,25 @@
 
 #include "lib/types.h"
 
-enum parse_kind { PARSE_NUMBER, PARSE_SIZE };
+/* What a number may be: its kind, and from where to where, both allowed. */
+struct parse_range {
+	enum parse_kind { PARSE_NUMBER, PARSE_SIZE } kind;
+	uint64_t min, max;
+};
 
-/* Reads the whole of text as a number or size from min to max, both allowed. Returns 0 and sets *out; or -1 with *out
+static inline struct parse_range parse_numbers(uint64_t min, uint64_t max)
+{
+	return (struct parse_range){PARSE_NUMBER, min, max};
+}
+
+static inline struct parse_range parse_sizes(uint64_t min, uint64_t max)
+{
+	return (struct parse_range){PARSE_SIZE, min, max};
+}
+
+/* Reads the whole of text as a number or size of that range. Returns 0 and sets *out; or -1 with *out
  * as it was and one sentence in err, such as: '19' is out of range, 0 to 18 are allowed */
-int parse_u64(const char *text, enum parse_kind kind, uint64_t min, uint64_t max, uint64_t *out, char *err,
-	      size_t err_size);
+int parse_u64(const char *text, struct parse_range range, uint64_t *out, char *err, size_t err_size);
 
 /* Cuts the first word off what is left of a line: words end at blanks, tabs and line ends. Returns it, terminated in
  * place, and moves *rest behind it; NULL: there is none. */

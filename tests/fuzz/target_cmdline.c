@@ -156,7 +156,8 @@ static void run_number(struct fuzz_input *in, bool size)
 		max = ~max;
 	text = text_of(in->at, fuzz_left(in));
 	bool good = read_number(text, size, &want) == 0 && want >= min && want <= max;
-	int result = parse_u64(text, size ? PARSE_SIZE : PARSE_NUMBER, min, max, &out, err, sizeof(err));
+	int result = parse_u64(text, (struct parse_range){size ? PARSE_SIZE : PARSE_NUMBER, min, max}, &out, err,
+			       sizeof(err));
 	FUZZ_CHECK(good == (result == 0));
 	FUZZ_CHECK(out == (good ? want : 12345));
 	if (!good)

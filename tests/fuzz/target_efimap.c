@@ -145,8 +145,8 @@ static void check_tables(bool gib_pages)
 	t.memory = malloc(t.frames * FRAME_SIZE);
 	tables_init(&t);
 	FUZZ_CHECK(tables_direct_map(&t, entries, entry_count));
-	FUZZ_CHECK(tables_map(&t, KERNEL_VBASE + 0x200000, 0x1000000, 0x9000, false, true));
-	FUZZ_CHECK(tables_map(&t, 0x3ffff000, 0x3ffff000, 0x1000, false, true));
+	FUZZ_CHECK(tables_map(&t, KERNEL_VBASE + 0x200000, 0x1000000, 0x9000, TABLES_EXECUTE));
+	FUZZ_CHECK(tables_map(&t, 0x3ffff000, 0x3ffff000, 0x1000, TABLES_EXECUTE));
 	FUZZ_CHECK(t.used <= t.frames);
 	free(t.memory);
 }

@@ -30,13 +30,13 @@ static int probe(int argc, char **argv)
 	int count = cmd_args(argc, argv, options, "WHAT and SIZE", 1, 2);
 
 	FUZZ_CHECK(count == CMD_FAILED || (count >= 1 && count <= 2));
-	if (count == CMD_FAILED || cmd_number(argv[0], "ORDER", order, PARSE_NUMBER, 0, 18, &value) != 0)
+	if (count == CMD_FAILED || cmd_number(argv[0], "ORDER", order, parse_numbers(0, 18), &value) != 0)
 		return CMD_FAILED;
 	FUZZ_CHECK(value <= 18);
 	int choice = cmd_choice(argv[0], argv[1], words);
 	FUZZ_CHECK(choice == CMD_FAILED || strcmp(words[choice], argv[1]) == 0);
 	if (choice == CMD_FAILED ||
-	    (count == 2 && cmd_number(argv[0], "SIZE", argv[2], PARSE_SIZE, 1, GIB, &value) != 0))
+	    (count == 2 && cmd_number(argv[0], "SIZE", argv[2], parse_sizes(1, GIB), &value) != 0))
 		return CMD_FAILED;
 	char text[CMD_SIZE_BYTES];
 	FUZZ_CHECK(fuzz_printable(cmd_size_text(value, text)));

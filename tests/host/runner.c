@@ -165,8 +165,11 @@ static char *full_name(const struct test_row *row)
 	return name;
 }
 
-/* Runs the rows whose full name contains pattern; canaries only when asked for by their suite's name. */
-static size_t run_rows(const char *pattern, bool canaries, size_t *failed)
+/* The tests, or those that must fail: only when they are asked for. */
+enum rows { ROWS_TESTS, ROWS_CANARIES };
+
+/* Runs the rows whose full name contains pattern. */
+static size_t run_rows(const char *pattern, enum rows rows, size_t *failed)
 {
 	struct CMUnitTest *tests = NULL;
 	size_t count = 0;
@@ -174,7 +177,7 @@ static size_t run_rows(const char *pattern, bool canaries, size_t *failed)
 	TABLE_FOR_EACH (test, struct test_row, row) {
 		char *name;
 
-		if ((strcmp(row->suite, "canary") == 0) != canaries)
+		if ((strcmp(row->suite, "canary") == 0) != (rows == ROWS_CANARIES))
 			continue;
 		name = full_name(row);
 		if (!strstr(name, pattern)) {
@@ -270,14 +273,14 @@ int main(int argc, char **argv)
 				return 1;
 			}
 		}
-		count = run_rows(pattern, false, &failed);
+		count = run_rows(pattern, ROWS_TESTS, &failed);
 		if (count == 0) {
 			fprintf(stderr, "no test has \"%s\" in its name\n", pattern);
 			return 2;
 		}
 		count += ARRAY_LEN(canary);
 	} else {
-		count = run_rows(pattern, true, &failed);
+		count = run_rows(pattern, ROWS_CANARIES, &failed);
 	}
 	printf("%zu passed, %zu failed\n", count - failed, failed);
 	return failed ? 1 : 0;

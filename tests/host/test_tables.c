@@ -13,9 +13,12 @@
 #define GIB_PAGES  (GIB / 4096)
 #define CONVENTION 7
 
-static struct tables make(const struct boot_range *ranges, size_t count, bool nx, bool gib_pages)
+/* What the CPU offers. */
+enum { HAS_NX = 1, HAS_GIB_PAGES = 2 };
+
+static struct tables make(const struct boot_range *ranges, size_t count, unsigned cpu)
 {
-	struct tables t = {.paddr = RUN_PADDR, .nx = nx, .gib_pages = gib_pages};
+	struct tables t = {.paddr = RUN_PADDR, .nx = cpu & HAS_NX, .gib_pages = cpu & HAS_GIB_PAGES};
 	t.frames = tables_frames(ranges, count, 0x9000);
 	t.memory = malloc(t.frames * 4096);
 	memset(t.memory, 0xa5, t.frames * 4096);
@@ -65,7 +68,7 @@ TEST(tables, direct_map_covers_memory_rounded_outwards)
 		{.paddr = 0xa00000, .pages = 512, .type = 0},  /* reserved */
 		{.paddr = 0xc00000, .pages = 512, .type = 11}, /* MMIO */
 	};
-	struct tables t = make(ranges, ARRAY_LEN(ranges), true, true);
+	struct tables t = make(ranges, ARRAY_LEN(ranges), HAS_NX | HAS_GIB_PAGES);
 	CHECK(maps(&t, 0, 21));
 	CHECK(maps(&t, 0x1fffff, 21));
 	CHECK(unmapped(&t, DIRECT_MAP_BASE + 0x200000));
@@ -86,7 +89,7 @@ TEST(tables, gib_pages_only_where_a_range_fills_them)
 		{.paddr = 4 * GIB, .pages = 3 * GIB_PAGES, .type = CONVENTION},
 		{.paddr = 0, .pages = 0, .type = CONVENTION},
 	};
-	struct tables t = make(ranges, ARRAY_LEN(ranges), true, true);
+	struct tables t = make(ranges, ARRAY_LEN(ranges), HAS_NX | HAS_GIB_PAGES);
 	CHECK(maps(&t, 4 * GIB, 30));
 	CHECK(maps(&t, 5 * GIB, 21));
 	CHECK(maps(&t, 5 * GIB + 0x200000, 21));
@@ -96,7 +99,7 @@ TEST(tables, gib_pages_only_where_a_range_fills_them)
 	CHECK(unmapped(&t, DIRECT_MAP_BASE));
 	free(t.memory);
 
-	t = make(ranges, ARRAY_LEN(ranges), true, false);
+	t = make(ranges, ARRAY_LEN(ranges), HAS_NX);
 	CHECK(maps(&t, 4 * GIB, 21));
 	CHECK(maps(&t, 6 * GIB, 21));
 	free(t.memory);
@@ -111,7 +114,7 @@ TEST(tables, a_firmware_that_lies_costs_little)
 		{.paddr = 0x1234567, .pages = 1, .type = CONVENTION},
 		{.paddr = 0x200000, .pages = 1, .type = 0x80000001},
 	};
-	struct tables t = make(ranges, ARRAY_LEN(ranges), true, true);
+	struct tables t = make(ranges, ARRAY_LEN(ranges), HAS_NX | HAS_GIB_PAGES);
 	CHECK(t.frames < 40);
 	CHECK(maps(&t, TABLES_PADDR_LIMIT - 1, 21));
 	CHECK(unmapped(&t, DIRECT_MAP_BASE + TABLES_PADDR_LIMIT));
@@ -123,10 +126,10 @@ TEST(tables, a_firmware_that_lies_costs_little)
 TEST(tables, whole_limit_fits_the_estimate)
 {
 	static const struct boot_range all = {.pages = TABLES_PADDR_LIMIT / 4096, .type = CONVENTION};
-	struct tables t = make(&all, 1, true, false);
+	struct tables t = make(&all, 1, HAS_NX);
 	CHECK(maps(&t, TABLES_PADDR_LIMIT - 1, 21));
-	CHECK(tables_map(&t, KERNEL_VBASE + 0x200000, 0x1000000, 0x9000, false, true));
-	CHECK(tables_map(&t, 0x3ffff000, 0x3ffff000, 0x1000, false, true));
+	CHECK(tables_map(&t, KERNEL_VBASE + 0x200000, 0x1000000, 0x9000, TABLES_EXECUTE));
+	CHECK(tables_map(&t, 0x3ffff000, 0x3ffff000, 0x1000, TABLES_EXECUTE));
 	free(t.memory);
 }
 
@@ -134,10 +137,10 @@ TEST(tables, kernel_pages_have_their_segments_rights)
 {
 	static const struct boot_range range = {.paddr = 0, .pages = 1024, .type = CONVENTION};
 	for (unsigned nx = 0; nx < 2; nx++) {
-		struct tables t = make(&range, 1, nx, true);
-		CHECK(tables_map(&t, KERNEL_VBASE + 0x200000, 0x40000, 0x1801, false, true));
-		CHECK(tables_map(&t, KERNEL_VBASE + 0x202000, 0x42000, 0x1000, false, false));
-		CHECK(tables_map(&t, KERNEL_VBASE + 0x203000, 0x43000, 0x1000, true, false));
+		struct tables t = make(&range, 1, (nx ? HAS_NX : 0) | HAS_GIB_PAGES);
+		CHECK(tables_map(&t, KERNEL_VBASE + 0x200000, 0x40000, 0x1801, TABLES_EXECUTE));
+		CHECK(tables_map(&t, KERNEL_VBASE + 0x202000, 0x42000, 0x1000, 0));
+		CHECK(tables_map(&t, KERNEL_VBASE + 0x203000, 0x43000, 0x1000, TABLES_WRITE));
 
 		uint64_t entry;
 		unsigned shift;
@@ -161,6 +164,6 @@ TEST(tables, a_full_run_says_so)
 	tables_init(&t);
 	CHECK(tables_direct_map(&t, &range, 1));
 	CHECK_EQ(t.used, 3);
-	CHECK(!tables_map(&t, KERNEL_VBASE, 0, 0x1000, false, true));
+	CHECK(!tables_map(&t, KERNEL_VBASE, 0, 0x1000, TABLES_EXECUTE));
 	free(t.memory);
 }

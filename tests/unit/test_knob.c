@@ -166,7 +166,7 @@ TEST(knob, preset_default_has_every_knob_of_the_allocator)
 			     strncmp(row->name, "report.", 7) == 0;
 		if (of_mm && !row->boot && strcmp(row->name, "mm.shuffle_seed") != 0 && !is_set_by(preset, row->name)) {
 			test_port_note("preset default leaves %s out", row->name);
-			CHECK(false);
+			CHECK(is_set_by(preset, row->name));
 		}
 	}
 }

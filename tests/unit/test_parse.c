@@ -9,13 +9,13 @@ static char err[160];
 static int number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 {
 	err[0] = '\0';
-	return parse_u64(text, PARSE_NUMBER, min, max, out, err, sizeof(err));
+	return parse_u64(text, parse_numbers(min, max), out, err, sizeof(err));
 }
 
 static int size(const char *text, uint64_t *out)
 {
 	err[0] = '\0';
-	return parse_u64(text, PARSE_SIZE, 0, UINT64_MAX, out, err, sizeof(err));
+	return parse_u64(text, parse_sizes(0, UINT64_MAX), out, err, sizeof(err));
 }
 
 TEST(parse, numbers_are_decimal_or_hexadecimal)

@@ -82,7 +82,8 @@ void still_policy(const char *policy);
 bool still_zero(uint64_t low_pct);
 
 /* Sleeps, and lets the idle loop zero meanwhile or not. False: interrupted by the user, said so. */
-bool still_rest(bool zeroing, uint64_t ns);
+enum still_rest { REST_QUIET, REST_ZEROING };
+bool still_rest(enum still_rest how, uint64_t ns);
 
 /* Makes all stock dirty. Leaves the policy at `alloc`. */
 void still_dirty(void);

@@ -49,7 +49,7 @@ struct op {
 static bool pair(const struct op *op, bool on, struct spent *spent)
 {
 	for (unsigned c = 0; c < 16; c++) {
-		if (!still_rest(on, REST_NS))
+		if (!still_rest(on ? REST_ZEROING : REST_QUIET, REST_NS))
 			return false;
 		uint64_t start = clock_ns();
 		for (unsigned i = 0; i < 4096; i++) {
@@ -75,7 +75,7 @@ static bool zeroed(const struct op *op, bool on, struct spent *spent)
 	static pfn_t held[ZEROED_MAX];
 	unsigned blocks = op->order ? 16 : ZEROED_MAX;
 	for (unsigned c = 0; c < 16; c++) {
-		if (on ? !still_zero(op->order ? 20 : 2) : !still_rest(false, REST_NS))
+		if (on ? !still_zero(op->order ? 20 : 2) : !still_rest(REST_QUIET, REST_NS))
 			return false;
 		unsigned got = 0;
 		uint64_t start = clock_ns();
@@ -105,7 +105,7 @@ static bool bulk(const struct op *op, bool on, struct spent *spent)
 	if (!list_make(&held, frames))
 		return false;
 	while (got + BULK_BATCH <= frames && go_on) {
-		go_on = still_rest(on, REST_NS);
+		go_on = still_rest(on ? REST_ZEROING : REST_QUIET, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < 16 && got + BULK_BATCH <= frames; c++, got += BULK_BATCH)
 			if (!mm_alloc_bulk(&mm_system, op->order, op->want, BULK_BATCH, list_at(&held, got)))
@@ -118,7 +118,7 @@ static bool bulk(const struct op *op, bool on, struct spent *spent)
 	}
 	while (i < got) {
 		if (go_on)
-			go_on = still_rest(on, REST_NS);
+			go_on = still_rest(on ? REST_ZEROING : REST_QUIET, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < 16 && i < got; c++, i += BULK_BATCH)
 			mm_free_bulk(&mm_system, op->order, BULK_BATCH, list_at(&held, i));
@@ -144,7 +144,7 @@ static bool drain(const struct op *op, bool on, struct spent *spent)
 	pfn_t pfn = 0;
 	bool go_on = true;
 	while (pfn != MM_PFN_NONE && go_on) {
-		go_on = still_rest(on, REST_NS);
+		go_on = still_rest(on ? REST_ZEROING : REST_QUIET, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < DRAIN_CHUNK; c++) {
 			pfn = mm_alloc(&mm_system, op->order, op->want);
@@ -156,7 +156,7 @@ static bool drain(const struct op *op, bool on, struct spent *spent)
 	}
 	while (i < got) {
 		if (go_on)
-			go_on = still_rest(on, REST_NS);
+			go_on = still_rest(on ? REST_ZEROING : REST_QUIET, REST_NS);
 		uint64_t start = clock_ns();
 		for (unsigned c = 0; c < DRAIN_CHUNK && i < got; c++, i++)
 			mm_free(&mm_system, *list_at(&held, i), op->order);
@@ -182,7 +182,7 @@ static bool steady(const struct op *op, bool on, struct spent *spent)
 	}
 	for (unsigned c = 0; c < 34 && go_on; c++) {
 		churn_plan(&churn);
-		go_on = still_rest(on, REST_NS);
+		go_on = still_rest(on ? REST_ZEROING : REST_QUIET, REST_NS);
 		uint64_t start = clock_ns();
 		churn_run(&churn);
 		if (c < 2) /* warming up */
@@ -246,7 +246,7 @@ static bool repetition(const struct op *op, enum mode mode, const struct still *
 		still_marks(still);
 		if (mode == EAGER)
 			still_knob("zero.high_pct", 100);
-		if (!still_rest(true, 20 * REST_NS))
+		if (!still_rest(REST_ZEROING, 20 * REST_NS))
 			return false;
 	}
 	if (!op->run(op, is_zeroing(mode), spent))
@@ -255,31 +255,37 @@ static bool repetition(const struct op *op, enum mode mode, const struct still *
 	return true;
 }
 
-static void print(const struct op *op, unsigned part, enum mode mode, const struct samples *s, uint64_t zeroed_frames,
-		  uint64_t failures, bool json)
+/* What came of an op under a mode, all repetitions together. */
+struct outcome {
+	uint64_t zeroed_frames, failures;
+};
+
+static void print(const struct op *op, unsigned part, enum mode mode, const struct samples *s,
+		  const struct outcome *came, bool json)
 {
 	char row[32], note[80];
 	if (!s->n)
 		return;
 	sniprintf(row, sizeof(row), "%s%s.%s", op->name, op->parts[part] ? op->parts[part] : "", mode_name[mode]);
-	sniprintf(note, sizeof(note), "%llu frames zeroed meanwhile, %llu failed", (unsigned long long)zeroed_frames,
-		  (unsigned long long)failures);
-	bench_row("ops", json, row, op->unit, s, is_zeroing(mode) || failures ? note : NULL);
+	sniprintf(note, sizeof(note), "%llu frames zeroed meanwhile, %llu failed",
+		  (unsigned long long)came->zeroed_frames, (unsigned long long)came->failures);
+	bench_row("ops", json, row, op->unit, s, is_zeroing(mode) || came->failures ? note : NULL);
 }
 
 static bool measure(const struct op *op, const struct still *still, unsigned reps, bool json)
 {
 	static struct samples samples[MODES][PARTS_MAX];
-	uint64_t zeroed_frames[MODES] = {0}, failures[MODES] = {0};
+	struct outcome came[MODES] = {{0}};
 	memset(samples, 0, sizeof(samples));
 	for (unsigned rep = 0; rep < reps; rep++) {
 		for (enum mode mode = BASELINE; mode < MODES; mode++) {
 			struct spent spent;
 			if (!mode_says_something(mode, op))
 				continue;
-			if (console_interrupted("bench") || !repetition(op, mode, still, &spent, &zeroed_frames[mode]))
+			if (console_interrupted("bench") ||
+			    !repetition(op, mode, still, &spent, &came[mode].zeroed_frames))
 				return false;
-			failures[mode] += spent.failures;
+			came[mode].failures += spent.failures;
 			for (unsigned part = 0; part < PARTS_MAX; part++)
 				if (spent.ops[part])
 					samples_add(&samples[mode][part], spent.ns[part], spent.ops[part]);
@@ -287,7 +293,7 @@ static bool measure(const struct op *op, const struct still *still, unsigned rep
 	}
 	for (unsigned part = 0; part < PARTS_MAX; part++)
 		for (enum mode mode = BASELINE; mode < MODES; mode++)
-			print(op, part, mode, &samples[mode][part], zeroed_frames[mode], failures[mode], json);
+			print(op, part, mode, &samples[mode][part], &came[mode], json);
 	return true;
 }
 
@@ -305,7 +311,7 @@ static int bench_ops(int argc, char **argv, bool json)
 	int count = cmd_args(argc, argv, options, "names of operations", 0, (int)ARRAY_LEN(ops));
 	if (count < 0)
 		return CMD_FAILED;
-	if (reps_text && cmd_number(argv[0], "REPS", reps_text, PARSE_NUMBER, 1, BENCH_REPS_MAX, &reps))
+	if (reps_text && cmd_number(argv[0], "REPS", reps_text, parse_numbers(1, BENCH_REPS_MAX), &reps))
 		return CMD_FAILED;
 	for (int i = 1; i <= count; i++) {
 		int op = cmd_choice(argv[0], argv[i], names);

@@ -316,7 +316,7 @@ static int bench_pin(int argc, char **argv, bool json)
 
 	if (cmd_args(argc, argv, options, "SIZE and 4k, 2m or 1g", 2, 2) < 0)
 		return CMD_FAILED;
-	if (reps_text && cmd_number(argv[0], "REPS", reps_text, PARSE_NUMBER, 1, BENCH_REPS_MAX, &reps))
+	if (reps_text && cmd_number(argv[0], "REPS", reps_text, parse_numbers(1, BENCH_REPS_MAX), &reps))
 		return CMD_FAILED;
 	int size = cmd_choice(argv[0], argv[2], pages);
 	if (size < 0)
@@ -330,7 +330,7 @@ static int bench_pin(int argc, char **argv, bool json)
 			(unsigned long long)(t.free << FRAME_SHIFT));
 		return CMD_FAILED;
 	}
-	if (cmd_number(argv[0], "SIZE", argv[1], PARSE_SIZE, page_bytes, t.free << FRAME_SHIFT, &bytes))
+	if (cmd_number(argv[0], "SIZE", argv[1], parse_sizes(page_bytes, t.free << FRAME_SHIFT), &bytes))
 		return CMD_FAILED;
 	p.pages = bytes / page_bytes;
 

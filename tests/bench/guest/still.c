@@ -49,11 +49,15 @@ static const struct work_row *work_of(const char *name)
 	return TABLE_FIND(work, name);
 }
 
-static void pause(const struct work_row *row, bool on)
+static void pause(const struct work_row *row)
 {
-	if (row && on)
+	if (row)
 		row->pause();
-	else if (row)
+}
+
+static void resume(const struct work_row *row)
+{
+	if (row)
 		row->resume();
 }
 
@@ -137,12 +141,12 @@ bool still_zero(uint64_t low_pct)
 	return done;
 }
 
-bool still_rest(bool zeroing, uint64_t ns)
+bool still_rest(enum still_rest how, uint64_t ns)
 {
-	const struct work_row *zero = zeroing ? work_of("zero") : NULL;
-	pause(zero, false);
+	const struct work_row *zero = how == REST_ZEROING ? work_of("zero") : NULL;
+	resume(zero);
 	thread_sleep_ns(ns);
-	pause(zero, true);
+	pause(zero);
 	return !console_interrupted("bench");
 }
 
@@ -172,10 +176,10 @@ void still_dirty(void)
 	mm_drain(mm);
 	mm_lock(mm);
 	for (unsigned order = MM_ORDER_MAX; order >= MM_ORDER_AREA; order--)
-		while ((pfn = buddy_take_whole(mm, order, CLASS_ZERO, false, TAKE_ISOLATE)) != MM_PFN_NONE)
+		while ((pfn = buddy_take_whole(mm, order, CLASS_ZERO, ANYWHERE, TAKE_ISOLATE)) != MM_PFN_NONE)
 			make_dirty(mm, pfn, order);
-	while ((pfn = buddy_take_part(mm, 0, CLASS_ZERO, false, TAKE_ISOLATE)) != MM_PFN_NONE ||
-	       (pfn = buddy_take_break(mm, 0, CLASS_ZERO, false, TAKE_ISOLATE)) != MM_PFN_NONE)
+	while ((pfn = buddy_take_part(mm, 0, CLASS_ZERO, ANYWHERE, TAKE_ISOLATE)) != MM_PFN_NONE ||
+	       (pfn = buddy_take_break(mm, 0, CLASS_ZERO, ANYWHERE, TAKE_ISOLATE)) != MM_PFN_NONE)
 		make_dirty(mm, pfn, 0);
 	ASSERT(mm->zero == 0);
 	mm_unlock(mm);
@@ -188,12 +192,12 @@ bool still_report(void)
 	const struct work_row *report = work_of("report"), *zero = work_of("zero");
 	/* Under policy alloc the idle loop zeroes what is demanded for the host, and nothing else. */
 	still_policy("alloc");
-	pause(zero, false);
+	resume(zero);
 	report->resume();
 	report->now();
 	bool done = wait_for(report, "the host doesn't answer");
 	report->pause();
-	pause(zero, true);
+	pause(zero);
 	return done;
 }
 
@@ -207,7 +211,7 @@ static void forget_zero(void)
 
 	mm_lock(mm);
 	for (unsigned order = MM_ORDER_MAX; order >= MM_ORDER_AREA; order--)
-		while ((pfn = buddy_take_whole(mm, order, CLASS_REPORTED_ZERO, false, TAKE_ALLOCATE)) != MM_PFN_NONE)
+		while ((pfn = buddy_take_whole(mm, order, CLASS_REPORTED_ZERO, ANYWHERE, TAKE_ALLOCATE)) != MM_PFN_NONE)
 			buddy_give(mm, pfn, order, CLASS_REPORTED);
 	mm_unlock(mm);
 }

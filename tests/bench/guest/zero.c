@@ -202,7 +202,7 @@ static int bench_zero(int argc, char **argv, bool json)
 
 	if (cmd_args(argc, argv, options, NULL, 0, 0) < 0)
 		return CMD_FAILED;
-	if (reps_text && cmd_number(argv[0], "REPS", reps_text, PARSE_NUMBER, 1, BENCH_REPS_MAX, &reps))
+	if (reps_text && cmd_number(argv[0], "REPS", reps_text, parse_numbers(1, BENCH_REPS_MAX), &reps))
 		return CMD_FAILED;
 	still_begin(&still);
 	bool good = still_clean();

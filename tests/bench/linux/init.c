@@ -96,8 +96,11 @@ static void load_balloon(void)
 }
 
 /* Memory of this process in pages of one size, aligned to 2 MiB; no page of it is there yet. */
-static char *map(size_t bytes, bool huge)
+enum pages { SMALL_PAGES, HUGE_PAGES };
+
+static char *map(size_t bytes, enum pages pages)
 {
+	const bool huge = pages == HUGE_PAGES;
 	char *p = mmap(NULL, bytes + AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		fail("no room for", "memory");
@@ -127,17 +130,18 @@ static unsigned long proc_kib(const char *path, const char *name)
 static void warm(void)
 {
 	size_t bytes = (proc_kib("/proc/meminfo", "MemAvailable:") >> 10) * MIB - 160 * MIB;
-	char *p = map(bytes, true);
+	char *p = map(bytes, HUGE_PAGES);
 	for (size_t i = 0; i < bytes; i += PAGE)
 		p[i] = 1;
 	munmap(p, bytes);
 }
 
 /* One repetition of mlock, and a look at whether the pages have the size that was asked for. */
-static void pin(const char *row, size_t bytes, bool huge)
+static void pin(const char *row, size_t bytes, enum pages pages)
 {
 	uint64_t start = now_ns();
-	char *p = map(bytes, huge);
+	const bool huge = pages == HUGE_PAGES;
+	char *p = map(bytes, pages);
 	if (mlock(p, bytes))
 		fail("mlock", row);
 	uint64_t ns = now_ns() - start;
@@ -158,8 +162,8 @@ static void ops(unsigned reps, size_t pin_bytes)
 	snprintf(parameters, sizeof(parameters), "reps=%u", reps);
 	load_module("/modules/page_ops.ko", parameters);
 	for (unsigned r = 0; r <= reps; r++) { /* the first repetition warms up: its rows have another name */
-		pin(r ? "4k" : "4k.first", pin_bytes, false);
-		pin(r ? "2m" : "2m.first", pin_bytes, true);
+		pin(r ? "4k" : "4k.first", pin_bytes, SMALL_PAGES);
+		pin(r ? "2m" : "2m.first", pin_bytes, HUGE_PAGES);
 	}
 }
 
@@ -195,7 +199,7 @@ static void resident(size_t bytes, unsigned hold_s, unsigned idle_s, unsigned ag
 	load_balloon();
 	sleep(3); /* until what booting freed has been reported */
 	uint64_t start = begin("dirty");
-	char *p = map(bytes, false);
+	char *p = map(bytes, SMALL_PAGES);
 	dirty(p, bytes);
 	event("dirtied");
 	wait_until(start + hold_s * SECOND);
@@ -205,7 +209,7 @@ static void resident(size_t bytes, unsigned hold_s, unsigned idle_s, unsigned ag
 	wait_until(start + idle_s * SECOND);
 	if (again_s) {
 		start = begin("again");
-		dirty(map(bytes, false), bytes);
+		dirty(map(bytes, SMALL_PAGES), bytes);
 		event("dirtied again");
 		wait_until(start + again_s * SECOND);
 	}

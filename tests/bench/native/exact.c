@@ -21,7 +21,7 @@ static unsigned order_0(const struct work *w)
 static void check_rep(struct run *r, unsigned rep, double value[PARTS_MAX])
 {
 	size_t frames = r->work->frames;
-	struct trace t = trace_make(frames, 85, true, 400000, 42);
+	struct trace t = trace_make(frames, 85, ORDERS_MIXED, 400000, 42);
 	uint8_t *owned = calloc(frames, 1);
 	run_slots(r, t.slots);
 	(void)rep;
@@ -168,7 +168,7 @@ static double frag_two_cpus(struct run *r)
 /* Mixed orders at 90%, two million operations of churn, then each block freed or kept by the toss of a coin. */
 static double frag_mixed(struct run *r)
 {
-	struct trace t = trace_make(r->work->frames, 90, true, 2000000, 9);
+	struct trace t = trace_make(r->work->frames, 90, ORDERS_MIXED, 2000000, 9);
 	uint8_t *order = calloc(t.slots, 1);
 	uint64_t seed = 5;
 	size_t used = 0;

@@ -118,7 +118,8 @@ static void work_run(struct work *w, const struct plug *const *chosen, size_t ch
 	struct row *row[PARTS_MAX][ARRAY_LEN(plugs)];
 	size_t runs = 0;
 	if (w->kind->trace)
-		w->trace = trace_make(w->frames, w->number, w->kind == &kind_mix, w->ops * (w->reps + 1), 1);
+		w->trace = trace_make(w->frames, w->number, w->kind == &kind_mix ? ORDERS_MIXED : ORDER_0,
+				      w->ops * (w->reps + 1), 1);
 	for (size_t p = 0; p < chosen_count; p++)
 		if (w->kind->order_max(w) <= chosen[p]->max_order)
 			run_open(&run[runs++], chosen[p], w);

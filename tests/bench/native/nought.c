@@ -18,7 +18,9 @@ struct nought {
 	size_t meta_bytes;
 };
 
-static struct nought *open_with(size_t frames, bool hot, bool shuffled)
+enum { WITH_CACHE = 1, SHUFFLED = 2 };
+
+static struct nought *open_with(size_t frames, unsigned how)
 {
 	struct mm_range range = {.start = BASE, .end = BASE + frames, .fresh = MM_FRESH_DIRTY};
 	struct nought *n = plug_map(sizeof(*n));
@@ -26,24 +28,24 @@ static struct nought *open_with(size_t frames, bool hot, bool shuffled)
 	n->meta = plug_map(n->meta_bytes);
 	if (mm_init(&n->mm, &range, 1, n->meta, n->meta_bytes))
 		return NULL;
-	mm_cache_enable(&n->mm, hot);
-	mm_shuffle(&n->mm, shuffled, 1);
+	mm_cache_enable(&n->mm, how & WITH_CACHE);
+	mm_shuffle(&n->mm, how & SHUFFLED, 1);
 	return n;
 }
 
 static void *open_cold(size_t frames)
 {
-	return open_with(frames, false, false);
+	return open_with(frames, 0);
 }
 
 static void *open_hot(size_t frames)
 {
-	return open_with(frames, true, false);
+	return open_with(frames, WITH_CACHE);
 }
 
 static void *open_shuffled(size_t frames)
 {
-	return open_with(frames, false, true);
+	return open_with(frames, SHUFFLED);
 }
 
 static void nought_close(void *self)

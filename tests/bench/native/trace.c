@@ -51,14 +51,14 @@ static struct step live_remove(struct live *l, size_t i)
 	return s;
 }
 
-struct trace trace_make(size_t frames, unsigned percent, bool mixed, size_t churn, uint64_t seed)
+struct trace trace_make(size_t frames, unsigned percent, enum trace_orders orders, size_t churn, uint64_t seed)
 {
 	size_t target = frames * percent / 100;
 	struct trace t = {.step = malloc((target + churn) * sizeof(struct step))};
 	struct live l = {.block = malloc(target * sizeof(struct step)), .idle_slot = malloc(target * sizeof(uint32_t))};
 	unsigned order = 0;
 	for (;;) {
-		order = mixed ? random_order(&seed) : 0;
+		order = orders == ORDERS_MIXED ? random_order(&seed) : 0;
 		if (l.frames + (1ul << order) > target)
 			break;
 		t.step[t.steps++] = live_add(&l, order);
@@ -69,7 +69,7 @@ struct trace trace_make(size_t frames, unsigned percent, bool mixed, size_t chur
 			t.step[t.steps++] = live_remove(&l, random_below(&seed, l.count));
 		} else {
 			t.step[t.steps++] = live_add(&l, order);
-			order = mixed ? random_order(&seed) : 0;
+			order = orders == ORDERS_MIXED ? random_order(&seed) : 0;
 		}
 	}
 	t.slots = l.slots;

@@ -71,11 +71,11 @@ static EFI_MEMORY_DESCRIPTOR *with_target(void *map, UINTN count, UINTN step)
 	return NULL;
 }
 
-static void add(void *map, UINTN *count, UINTN step, UINT32 type, UINT64 at, UINT64 pages, UINT64 attributes)
+static void add(void *map, UINTN *count, UINTN step, UINT32 type, UINT64 at, UINT64 pages)
 {
 	EFI_MEMORY_DESCRIPTOR *d = entry_at(map, (*count)++, step);
 	*d = (EFI_MEMORY_DESCRIPTOR){
-		.Type = type, .PhysicalStart = at, .NumberOfPages = pages, .Attribute = attributes};
+		.Type = type, .PhysicalStart = at, .NumberOfPages = pages, .Attribute = EFI_MEMORY_WB};
 }
 
 static void add_overlaps(void *map, UINTN *count, UINTN step)
@@ -88,19 +88,19 @@ static void add_overlaps(void *map, UINTN *count, UINTN step)
 			top = end;
 	}
 	const EFI_MEMORY_DESCRIPTOR largest = *with_target(map, *count, step);
-	add(map, count, step, EfiConventionalMemory, 1 << 20, (top - (1 << 20)) / EFI_PAGE_SIZE, EFI_MEMORY_WB);
-	add(map, count, step, EfiReservedMemoryType, target, RESERVED_PAGES, EFI_MEMORY_WB);
+	add(map, count, step, EfiConventionalMemory, 1 << 20, (top - (1 << 20)) / EFI_PAGE_SIZE);
+	add(map, count, step, EfiReservedMemoryType, target, RESERVED_PAGES);
 	add(map, count, step, EfiBootServicesData, largest.PhysicalStart,
-	    (target - largest.PhysicalStart) / EFI_PAGE_SIZE, EFI_MEMORY_WB);
+	    (target - largest.PhysicalStart) / EFI_PAGE_SIZE);
 }
 
 static void add_absurd(void *map, UINTN *count, UINTN step)
 {
-	add(map, count, step, EfiConventionalMemory, 0x123000, 0, EFI_MEMORY_WB);
-	add(map, count, step, EfiConventionalMemory, ~0xfffull, 16, EFI_MEMORY_WB);
-	add(map, count, step, EfiConventionalMemory, 1ull << 52, 1 << 20, EFI_MEMORY_WB);
-	add(map, count, step, 0x70000000, 1ull << 50, 16, EFI_MEMORY_WB);
-	add(map, count, step, EfiReservedMemoryType, target + 123, 1, EFI_MEMORY_WB); /* so it covers two pages */
+	add(map, count, step, EfiConventionalMemory, 0x123000, 0);
+	add(map, count, step, EfiConventionalMemory, ~0xfffull, 16);
+	add(map, count, step, EfiConventionalMemory, 1ull << 52, 1 << 20);
+	add(map, count, step, 0x70000000, 1ull << 50, 16);
+	add(map, count, step, EfiReservedMemoryType, target + 123, 1); /* so it covers two pages */
 }
 
 static EFIAPI EFI_STATUS false_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN *key, UINTN *step, UINT32 *version)
@@ -120,7 +120,7 @@ static EFIAPI EFI_STATUS false_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UIN
 	if (hole && d) {
 		UINT64 after = target + HOLE_PAGES * EFI_PAGE_SIZE;
 		add(map, &count, *step, EfiConventionalMemory, after,
-		    d->NumberOfPages - (after - d->PhysicalStart) / EFI_PAGE_SIZE, d->Attribute);
+		    d->NumberOfPages - (after - d->PhysicalStart) / EFI_PAGE_SIZE);
 		d->NumberOfPages = (target - d->PhysicalStart) / EFI_PAGE_SIZE;
 	}
 	if (overlap && d)

@@ -1,5 +1,13 @@
 /* What the kernel calls to start the devices that Nought has drivers for. A driver is a row; the balloon is the only
- * one so far. */
+ * one so far.
+ *
+ * A device has one user at a time: the thread that starts it, then whoever its driver serves (of balloons, who is in
+ * mm/report, which calls its sink never twice at once). So its driver's state needs no lock.
+ *
+ * Key, in all of drivers/
+ *   (B) at boot only, by who calls drivers_start     (C) constant once its device was started, or the scan is over
+ *   (U) the device's user     (A) atomic     (D) the device can write it at any time: read once, and checked
+ */
 #pragma once
 
 #include "drivers/pci.h"
@@ -9,7 +17,8 @@
 struct mm;
 
 /* match   whether f is a device of the driver's
- * start   brings it up, once; 0, or -1, logged, and the next one that matches is tried. It may wait about a second
+ * start   brings one up, and is called once for each that matches; 0, or -1, logged. State of it is the driver's, one
+ *         for each device (of frames of mm's, say). It may wait about a second
  * absent  what is missing when none was started: "reporting is off" */
 struct driver_row {
 	const char *name;
@@ -24,10 +33,11 @@ struct driver_row {
 
 TABLE_DECLARE(driver);
 
-/* Looks through the PCI buses of each ecam entry, for each driver until one of its devices works. Where no entry
- * leads to a function, ports 0xCF8 and 0xCFC are tried. Whatever goes wrong is logged and leaves what the driver is for
- * off; the allocator doesn't depend on it.
+/* Looks through the PCI buses of each ecam entry and starts all devices that a driver matches. Where no entry leads to
+ * a function, ports 0xCF8 and 0xCFC are tried. Whatever goes wrong is logged and leaves what the driver is for off;
+ * the allocator doesn't depend on it.
  *
- * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG
+ * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG. One that names buses that an earlier one has
+ *          is left out (logged): its devices would be started twice
  * Called   once, by a thread, when mm_init is done. It may wait for devices, about a second each at most. */
 void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count);

@@ -4,8 +4,7 @@
 #include "lib/bits.h"
 #include "port/driver_port.h"
 
-#define ECAM_BUS_SHIFT	    20u /* 1 MiB a bus: 32 devices of 8 functions of 4 KiB */
-#define ECAM_DEVICE_SHIFT   15u
+#define ECAM_DEVICE_SHIFT   15u /* 1 MiB a bus: 32 devices of 8 functions of 4 KiB */
 #define ECAM_FUNCTION_SHIFT 12u
 #define BUS_COUNT	    256u
 #define DEVICES_PER_BUS	    32u
@@ -144,10 +143,10 @@ unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_fu
 		volatile uint8_t *base = NULL;
 
 		if (ecam->base != PCI_BY_PORTS)
-			base = driver_port_map(ecam->base + ((paddr_t)bus << ECAM_BUS_SHIFT), MIB);
+			base = driver_port_map(pci_ecam_bus(ecam, bus), MIB);
 		if (!base && ecam->base != PCI_BY_PORTS) {
 			driver_port_log("pci: bus %02x: its configuration space at %#llx can't be mapped, left out",
-					bus, (unsigned long long)(ecam->base + ((paddr_t)bus << ECAM_BUS_SHIFT)));
+					bus, (unsigned long long)pci_ecam_bus(ecam, bus));
 			continue;
 		}
 		for (unsigned device = 0; device < DEVICES_PER_BUS; device++) {

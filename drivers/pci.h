@@ -25,6 +25,12 @@ struct pci_ecam {
 
 #define PCI_BY_PORTS 0u
 
+/* Where the configuration space of one of its buses begins, 1 MiB of it. */
+static inline paddr_t pci_ecam_bus(const struct pci_ecam *ecam, unsigned bus)
+{
+	return ecam->base + (paddr_t)bus * MIB;
+}
+
 /* One function that was found. The struct can be copied and kept. */
 struct pci_function {
 	volatile uint8_t *config; /* its 4 KiB of configuration space, mapped; NULL: it is reached through ports */

@@ -22,8 +22,11 @@
  * Which queue reports  The specification says 4. QEMU counts the queues that it has: 4 with free-page-hint, else 3.
  *   Others count what was negotiated. With both queue-bearing features accepted where offered, the last two agree;
  *   queue 4 is preferred if it exists at all, since no known device has a queue 4 that is something else.
- * Interrupts  are switched off; mm/report polls the sink while something is in flight.
- * Memory  Two frames for rings, and none of them is freed before the device's status read 0 after a reset.
+ * More than one  mm/report takes one reporter. A balloon that finds one there already is bound none the less, but sets
+ *   no reporting queue up (logged: who serves reporting); its statistics are renewed when the reporter's are, if that
+ *   is a balloon. It doesn't take over when the reporter goes off. (QEMU 7.2 has one balloon at most.)
+ * Interrupts  are switched off; mm/report polls the sink, often while something is in flight.
+ * Memory  A frame for each queue's rings, and none of them is freed before the device's status read 0 after a reset.
  * Errors  A device that breaks the ring's rules or doesn't answer is reset once, when mm/report asks for it, and left
  *   off from then on.
  * Locks  none of its own: mm/report never calls a sink twice at once.
@@ -31,37 +34,15 @@
 #pragma once
 
 #include "drivers/pci.h"
-#include "drivers/virtio/virtio_pci.h"
-#include "drivers/virtio/virtqueue.h"
 #include "lib/types.h"
-#include "mm/report.h"
 
-#define BALLOON_REQUESTS_MAX 2u /* so that the device always has the next one before it has done the last */
+struct mm;
 
-enum balloon_state {
-	BALLOON_OFF, /* has no memory of ours */
-	BALLOON_LIVE,
-	BALLOON_STUCK, /* was told to reset and hasn't: may still touch rings and what is in flight */
-};
-
-struct balloon {
-	struct report_sink sink;
-	enum balloon_state state;
-	struct virtio_pci pci;
-	struct balloon_queue {
-		struct virtqueue q;
-		pfn_t pfn; /* the frame with its rings, MM_PFN_NONE: none */
-	} reporting, stats;
-	bool stats_used; /* STATS_VQ was negotiated */
-	struct balloon_request {
-		unsigned tag;
-		unsigned chains; /* not answered yet; 0: the request is free */
-	} requests[BALLOON_REQUESTS_MAX];
-};
+struct balloon; /* balloon_parts.h */
 
 /* Whether f is a balloon: 1af4:1002 (transitional, of which the modern interface is used) or 1af4:1045. */
 bool balloon_match(const struct pci_function *f);
 
-/* Brings the device up and registers it as mm's reporter. b must stay valid for ever.
+/* Brings the device up and registers it as mm's reporter, unless there is one. b must stay valid for ever.
  * Returns 0; -1 (logged) when it can't be used: then b holds nothing, unless the device never finished its reset. */
 int balloon_start(struct balloon *b, struct mm *mm, const struct pci_function *f);

@@ -1,4 +1,4 @@
-/* The modern PCI transport of virtio: capabilities, status handshake, queue setup. */
+/* The modern PCI transport of virtio: capabilities, status handshake, the device's configuration. */
 #include "drivers/virtio/virtio_pci.h"
 
 #include "lib/bits.h"
@@ -28,14 +28,7 @@
 #define COMMON_DRIVER_FEATURE	     0x0cu
 #define COMMON_STATUS		     0x14u
 #define COMMON_GENERATION	     0x15u
-#define COMMON_QUEUE_SELECT	     0x16u
-#define COMMON_QUEUE_SIZE	     0x18u
-#define COMMON_QUEUE_ENABLE	     0x1cu
-#define COMMON_QUEUE_NOTIFY_OFF	     0x1eu
-#define COMMON_QUEUE_DESC	     0x20u
-#define COMMON_QUEUE_DRIVER	     0x28u
-#define COMMON_QUEUE_DEVICE	     0x30u
-#define COMMON_BYTES		     0x38u
+#define COMMON_BYTES		     0x38u /* with the queues' registers, virtio_queue.c */
 
 /* 2.1 Device Status Field */
 #define STATUS_ACKNOWLEDGE 0x01u
@@ -45,7 +38,6 @@
 #define STATUS_NEEDS_RESET 0x40u
 #define STATUS_FAILED	   0x80u
 
-#define NOTIFY_BYTES	    2u /* a notification is a 16-bit write of the queue's index */
 #define CONFIG_TRIES	    16u
 #define DEVICE_CONFIG_BYTES 0x1000u /* as much of a device's own configuration as is mapped */
 
@@ -224,48 +216,6 @@ int virtio_pci_config_write(struct virtio_pci *v, unsigned offset, uint32_t word
 	if (!v->device || (uint64_t)offset + sizeof(word) > v->device_bytes)
 		return -1;
 	driver_port_write32(v->device + offset, word);
-	return 0;
-}
-
-unsigned virtio_pci_queue_size(struct virtio_pci *v, unsigned index)
-{
-	driver_port_write16(common(v, COMMON_QUEUE_SELECT), (uint16_t)index);
-	return driver_port_read16(common(v, COMMON_QUEUE_SIZE));
-}
-
-/* 4.1.3.1: a 64-bit field is written as two 32-bit ones. */
-static void common_write64(struct virtio_pci *v, unsigned offset, uint64_t value)
-{
-	driver_port_write32(common(v, offset), (uint32_t)value);
-	driver_port_write32(common(v, offset + 4), (uint32_t)(value >> 32));
-}
-
-int virtio_pci_queue(struct virtio_pci *v, struct virtqueue *q, pfn_t pfn)
-{
-	unsigned size = virtio_pci_queue_size(v, q->index);
-	uint64_t rings = driver_port_dma(pfn), notify_at;
-
-	if (size < q->size) {
-		driver_port_log("%s: queue %u has %u descriptors, %u were expected", v->name, q->index, size, q->size);
-		return -1;
-	}
-	/* 4.1.4.4: where a notification is written. Both factors are the device's, so this is checked in 64 bits. */
-	notify_at = (uint64_t)driver_port_read16(common(v, COMMON_QUEUE_NOTIFY_OFF)) * v->notify_multiplier;
-	if (notify_at + NOTIFY_BYTES > v->notify_bytes || !is_aligned(v->notify_base + notify_at, NOTIFY_BYTES)) {
-		driver_port_log("%s: queue %u would be notified at offset %#llx of %#x", v->name, q->index,
-				(unsigned long long)notify_at, v->notify_bytes);
-		return -1;
-	}
-	q->notify = driver_port_map(v->notify_base + notify_at, NOTIFY_BYTES);
-	if (!q->notify) {
-		driver_port_log("%s: the notification register of queue %u can't be mapped", v->name, q->index);
-		return -1;
-	}
-	driver_port_write16(common(v, COMMON_QUEUE_SIZE), q->size);
-	common_write64(v, COMMON_QUEUE_DESC, rings);
-	common_write64(v, COMMON_QUEUE_DRIVER, rings + virtq_avail_offset(q->size));
-	common_write64(v, COMMON_QUEUE_DEVICE, rings + virtq_used_offset(q->size));
-	driver_port_write16(common(v, COMMON_QUEUE_ENABLE), 1);
 	return 0;
 }
 

@@ -1,17 +1,16 @@
 /* The modern PCI transport of virtio 1.x: finds a device's registers, brings it up and takes it down (virtio 1.2,
  * section 4.1, "Virtio Over PCI Bus"). The legacy interface of transitional devices isn't used.
  *
- *   virtio_pci_open -> virtio_pci_negotiate -> virtio_pci_queue ... -> virtio_pci_live -> ... -> virtio_pci_reset
+ *   virtio_pci_open -> virtio_pci_negotiate -> virtio_queue_start ... -> virtio_pci_live -> ... -> virtio_queue_release
  *
  * Untrusted bytes  Every register and capability is the device's word: structures must lie within their BAR and be
  *          long enough, waits are bounded in time, and whatever makes no sense is an error that is logged and leaves
  *          the device off. A device that is gone reads as ones everywhere, which is handled as one that lies.
- * Locks    none: one thread at a time uses a device.
+ * Locks    none: one thread at a time uses a device. Key: drivers/drivers.h.
  */
 #pragma once
 
 #include "drivers/pci.h"
-#include "drivers/virtio/virtqueue.h"
 #include "lib/types.h"
 
 #define VIRTIO_VENDOR_ID 0x1af4u
@@ -22,17 +21,20 @@
 /* 6 Reserved Feature Bits */
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 
+struct virtio_queue;
+
 struct virtio_pci {
-	struct pci_function function;
-	const char *name; /* for the log */
-	volatile uint8_t *common;
-	volatile uint8_t *device; /* NULL: the device has no configuration of its own */
-	uint32_t device_bytes;
-	paddr_t notify_base;
-	uint32_t notify_bytes;
-	uint32_t notify_multiplier;
-	uint64_t offered;  /* feature bits, after virtio_pci_negotiate */
-	uint64_t accepted; /* the subset that is in force */
+	struct pci_function function; /* (C) */
+	const char *name;	      /* (C) for the log */
+	volatile uint8_t *common;     /* (C) registers */
+	volatile uint8_t *device;     /* (C) NULL: the device has no configuration of its own */
+	uint32_t device_bytes;	      /* (C) */
+	paddr_t notify_base;	      /* (C) */
+	uint32_t notify_bytes;	      /* (C) */
+	uint32_t notify_multiplier;   /* (C) */
+	uint64_t offered;	      /* (C) feature bits, after virtio_pci_negotiate */
+	uint64_t accepted;	      /* (C) the subset that is in force */
+	struct virtio_queue *queues;  /* (U) those that have frames: virtio_queue.c's */
 };
 
 /* Finds the device's structures and maps them, lets the device decode memory and master the bus, and resets it.
@@ -48,7 +50,7 @@ int virtio_pci_open(struct virtio_pci *v, const struct pci_function *f, const ch
  * needed   feature bits without which there is no point
  * wanted   further ones that are accepted where offered
  * Returns  0 with v->offered and v->accepted set; -1 (logged) when a needed feature isn't offered or the device refuses
- *          the choice. Then the device is to be taken down with virtio_pci_reset. */
+ *          the choice. Then the device is to be taken down with virtio_queue_release. */
 int virtio_pci_negotiate(struct virtio_pci *v, uint64_t needed, uint64_t wanted);
 
 /* Reads count 32-bit words of the device's own configuration from offset, a multiple of 4, all of one generation
@@ -58,19 +60,10 @@ int virtio_pci_config(struct virtio_pci *v, unsigned offset, uint32_t *words, un
 /* Writes a 32-bit word of the device's own configuration, at a multiple of 4. Returns 0; -1 when it isn't that long. */
 int virtio_pci_config_write(struct virtio_pci *v, unsigned offset, uint32_t word);
 
-/* How many descriptors the device has for queue index, 0 when there is no such queue. Untouched: whatever the device
- * says, power of two or not. */
-unsigned virtio_pci_queue_size(struct virtio_pci *v, unsigned index);
-
-/* Hands the queue q, freshly initialised in the frame pfn, to the device and enables it; between _negotiate and _live.
- * q->size must be a power of two and not above virtio_pci_queue_size. Sets q->notify.
- * Returns 0; -1 (logged) when the queue isn't there or where it is notified makes no sense. */
-int virtio_pci_queue(struct virtio_pci *v, struct virtqueue *q, pfn_t pfn);
-
 /* DRIVER_OK: the device may use the queues, and be notified, from here on. */
 void virtio_pci_live(struct virtio_pci *v);
 
-/* Tells the device that the driver gave up on it (FAILED). It still needs virtio_pci_reset. */
+/* Tells the device that the driver gave up on it (FAILED). It still needs virtio_queue_release. */
 void virtio_pci_failed(struct virtio_pci *v);
 
 /* Writes status 0 and waits until it reads 0, at most timeout_ns: then the device has forgotten its queues and touches

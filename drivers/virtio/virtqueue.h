@@ -13,7 +13,7 @@
  *          clamped to what the device could have written, and counted.
  * Features neither INDIRECT_DESC nor EVENT_IDX is used; the driver must not accept them. A device that sets NO_NOTIFY
  *          isn't notified. The device is asked for no interrupt: drivers here poll.
- * Locks    none: the caller has one queue used by one thread at a time.
+ * Locks    none: the caller has one queue used by one thread at a time. Key: drivers/drivers.h.
  */
 #pragma once
 
@@ -31,25 +31,25 @@ struct virtq_buffer {
 struct virtq_desc; /* 2.7.5 The Virtqueue Descriptor Table */
 
 struct virtqueue {
-	uint16_t index; /* the device's number for it */
-	uint16_t size;	/* a power of two, 1 to VIRTQ_SIZE_MAX */
-	bool broken;	/* the device broke the rules; nothing goes in or out any more */
-	volatile struct virtq_desc *desc;
-	volatile uint16_t *avail;  /* flags, idx, ring[size] */
-	volatile uint16_t *used;   /* flags, idx, then {le32 id, le32 len}[size] */
-	volatile uint16_t *notify; /* set by the transport */
+	uint16_t index;			  /* (C) the device's number for it */
+	uint16_t size;			  /* (C) a power of two, 1 to VIRTQ_SIZE_MAX */
+	bool broken;			  /* (U) the device broke the rules; nothing goes in or out any more */
+	volatile struct virtq_desc *desc; /* (C), what it leads to (D), never read */
+	volatile uint16_t *avail;	  /* (C), what it leads to (D), never read: flags, idx, ring[size] */
+	volatile uint16_t *used;	  /* (C), what it leads to (D): flags, idx, then {le32 id, le32 len}[size] */
+	volatile uint16_t *notify;	  /* (C) set by the transport */
 
-	uint16_t free_count;
-	uint16_t free_head;
-	uint16_t avail_idx; /* free-running, as the device will see it */
-	uint16_t used_idx;  /* free-running: answers taken */
-	uint64_t kicks;	    /* notifications sent */
-	uint64_t bad_lengths;
+	uint16_t free_count;  /* (U) */
+	uint16_t free_head;   /* (U) */
+	uint16_t avail_idx;   /* (U) free-running, as the device will see it */
+	uint16_t used_idx;    /* (U) free-running: answers taken */
+	uint64_t kicks;	      /* (U) notifications sent */
+	uint64_t bad_lengths; /* (U) */
 	struct virtq_slot {
-		uint16_t next;	   /* in the free list, or in its chain */
-		uint16_t length;   /* descriptors in the chain that begins here; 0: none does */
-		uint32_t token;	   /* of that chain */
-		uint64_t writable; /* bytes the device may write in that chain */
+		uint16_t next;	   /* (U) in the free list, or in its chain */
+		uint16_t length;   /* (U) descriptors in the chain that begins here; 0: none does */
+		uint32_t token;	   /* (U) of that chain */
+		uint64_t writable; /* (U) bytes the device may write in that chain */
 	} slots[VIRTQ_SIZE_MAX];
 };
 

@@ -11,7 +11,7 @@
  */
 #include <stdlib.h>
 
-#include "drivers/virtio/balloon.h"
+#include "drivers/virtio/balloon_parts.h"
 #include "host.h"
 #include "host_mmio.h"
 #include "lib/table.h"

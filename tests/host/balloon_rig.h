@@ -1,7 +1,7 @@
 /* The balloon's driver on the device of virtio_device.h, with an allocator to report from. */
 #pragma once
 
-#include "drivers/virtio/balloon.h"
+#include "drivers/virtio/balloon_parts.h"
 #include "mm/mm.h"
 #include "virtio_device.h"
 

@@ -120,7 +120,8 @@ TEST(balloon, is_found_through_ports)
 	}
 }
 
-TEST(balloon, one_is_enough)
+/* Two windows onto the same buses: a device in use is not started again. */
+TEST(balloon, is_started_once_though_the_table_has_it_twice)
 {
 	struct pci_ecam ecams[2] = {virtio_device_ecam(), virtio_device_ecam()};
 
@@ -131,6 +132,84 @@ TEST(balloon, one_is_enough)
 	CHECK_STR(rig_reporter(), "virtio-balloon");
 	CHECK_EQ(rig_device.resets, 1);
 	CHECK(!host_log_has("reporting is off"));
+	CHECK(host_log_has("pci: the MCFG table has buses 00 to 03 of segment 0 twice, left out"));
+	CHECK(mm_check(rig_mm));
+}
+
+static struct virtio_device beside[2];
+
+/* Plugs three balloons, and has the kernel's table of drivers start them. */
+static void start_three(const struct virtio_device *second, const struct virtio_device *third)
+{
+	struct pci_ecam ecam = virtio_device_ecam();
+
+	rig_plug(&(struct virtio_device){.police = true, .wants_stats = true});
+	beside[0] = *second;
+	beside[1] = *third;
+	virtio_device_plug_beside(&rig_device, &beside[0]);
+	virtio_device_plug_beside(&rig_device, &beside[1]);
+	drivers_start(rig_mm, &ecam, 1);
+}
+
+#define STATE_FRAMES 2u /* a balloon's */
+
+TEST(balloon, all_are_bound_and_one_reports)
+{
+	const struct virtio_device like = {.police = true, .wants_stats = true};
+
+	start_three(&like, &like);
+	CHECK(host_log_has("balloon: 00:03.0 reports free memory by queue 3"));
+	CHECK(host_log_has("balloon: 00:04.0 is in use, reporting is served by the balloon 00:03.0"));
+	CHECK(host_log_has("balloon: 00:05.0 is in use, reporting is served by the balloon 00:03.0"));
+	CHECK_EQ(rig_allocated(), 3 * STATE_FRAMES + 2 + 1 + 1);
+	fixture_quiet();
+	report_now(rig_mm);
+	for (unsigned i = 0; i < 1000 && !report_is_done(rig_mm); i++)
+		(void)report_step(rig_mm);
+	CHECK(report_is_done(rig_mm));
+	CHECK(rig_device.chains > 0);
+	for (size_t i = 0; i < ARRAY_LEN(beside); i++) {
+		CHECK_EQ(beside[i].status, 0xf);
+		CHECK_EQ(beside[i].resets, 1);
+		CHECK_EQ(beside[i].chains, 0);
+		CHECK(!beside[i].queues[beside[i].reporting_index].enable);
+		CHECK(beside[i].stats_buffers > 1); /* renewed as the reporter's are */
+		CHECK_EQ(beside[i].stats_buffers, rig_device.stats_buffers);
+	}
+	CHECK(mm_check(rig_mm));
+}
+
+/* One that can't be used is no hindrance, and nothing of it stays behind. */
+TEST(balloon, one_of_several_is_of_no_use)
+{
+	const struct virtio_device like = {.police = true, .wants_stats = true};
+
+	start_three(&(struct virtio_device){.police = true, .lie = LIE_REFUSES_FEATURES}, &like);
+	CHECK(host_log_has("balloon: was reset and stays off"));
+	CHECK(host_log_has("balloon: 00:05.0 is in use, reporting is served by the balloon 00:03.0"));
+	CHECK_EQ(rig_allocated(), 2 * STATE_FRAMES + 2 + 1);
+	CHECK(!virtio_device_has_memory(&beside[0]));
+	CHECK(mm_check(rig_mm));
+}
+
+/* The reporter goes off: the others have what they have, and their statistics stay as they are. */
+TEST(balloon, others_stay_when_the_reporter_goes_off)
+{
+	const struct virtio_device like = {.police = true, .wants_stats = true};
+
+	start_three(&like, &like);
+	rig_device.lie = LIE_ID_RANGE;
+	fixture_quiet();
+	report_now(rig_mm);
+	for (unsigned i = 0; i < 100; i++) {
+		(void)report_step(rig_mm);
+		host_time_advance(100000000);
+	}
+	CHECK_STR(rig_reporter(), "none");
+	CHECK(!virtio_device_has_memory(&rig_device));
+	CHECK_EQ(beside[0].status, 0xf);
+	CHECK_EQ(beside[0].resets, 1);
+	CHECK_EQ(rig_allocated(), 3 * STATE_FRAMES + 1 + 1);
 	CHECK(mm_check(rig_mm));
 }
 
@@ -459,14 +538,22 @@ static bool at_once(struct report_sink *sink)
 	return true;
 }
 
-TEST(balloon, second_reporter_is_refused_and_taken_down)
+/* mm/report takes one reporter: the balloon is in use all the same, and reports nothing. */
+TEST(balloon, leaves_reporting_to_who_does_it_already)
 {
 	struct report_sink other = {
 		.name = "other", .capacity = 1, .in_flight_max = 1, .submit = never, .poll = nothing, .reset = at_once};
 
 	rig_plug(&(struct virtio_device){.police = true});
 	CHECK_EQ(report_register(rig_mm, &other), 0);
-	CHECK_EQ(rig_drive(), -1);
+	CHECK_EQ(rig_drive(), 0);
+	CHECK(host_log_has("balloon: 00:03.0 is in use, reporting is served by other"));
+	CHECK_STR(rig_reporter(), "other");
+	CHECK_EQ(rig_balloon.state, BALLOON_LIVE);
+	CHECK_EQ(rig_device.stats_buffers, 1);
+	CHECK(!rig_device.queues[rig_device.reporting_index].enable);
+	CHECK_EQ(rig_allocated(), 1);
+	CHECK(rig_balloon.sink.reset(&rig_balloon.sink));
 	rig_check_off();
 	CHECK_EQ(report_unregister(rig_mm, &other), 0);
 }
@@ -493,8 +580,7 @@ static void with_faults(uint64_t first, uint64_t calls)
 		CHECK(!virtio_device_has_memory(&rig_device));
 		CHECK_EQ(rig_allocated(), 0);
 	} else {
-		CHECK_EQ(rig_allocated(),
-			 (rig_balloon.reporting.pfn != MM_PFN_NONE) + (rig_balloon.stats.pfn != MM_PFN_NONE));
+		CHECK_EQ(rig_allocated(), !!rig_balloon.reporting.mm + !!rig_balloon.stats.mm);
 	}
 	CHECK(mm_check(rig_mm));
 	report_step(rig_mm);

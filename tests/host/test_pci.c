@@ -46,9 +46,15 @@ static struct device_function *bridge(uint8_t on, uint8_t device, uint8_t second
 	return f;
 }
 
-static void bar_set(struct device_function *f, unsigned index, uint64_t value, uint64_t bytes, bool wide)
+/* How many bytes of configuration space a BAR takes. */
+enum bar_width {
+	BAR_32 = 4,
+	BAR_64 = 8,
+};
+
+static void bar_set(struct device_function *f, unsigned index, uint64_t value, uint64_t bytes, enum bar_width width)
 {
-	memcpy(f->config + 0x10 + 4 * index, &value, wide ? 8 : 4);
+	memcpy(f->config + 0x10 + 4 * index, &value, width);
 	f->bar_bytes[index] = bytes;
 }
 
@@ -96,7 +102,7 @@ TEST(pci, ports_reach_every_byte_and_only_what_is_written)
 	bus = (struct virtio_device){.by_ports = true};
 	virtio_device_plug(&bus);
 	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
-	bar_set(f, 2, 0x800000000004ull, 8 * GIB, true);
+	bar_set(f, 2, 0x800000000004ull, 8 * GIB, BAR_64);
 	f->config[6] = 0x10; /* status, beside the command: to be written with zeros, so not at all */
 	for (unsigned i = 0x40; i < 0x100; i++)
 		f->config[i] = (uint8_t)(i ^ 0x5a);
@@ -193,11 +199,11 @@ TEST(pci, bars_are_sized_and_put_back)
 	plug();
 	bus.police = true;
 	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
-	bar_set(f, 0, 0xc0000008, 64 * KIB, false); /* prefetchable */
-	bar_set(f, 1, 0x1234000000000cull & ~0xfffffull, 0, false);
-	bar_set(f, 2, 0x800000000004ull, 8 * GIB, true);
-	bar_set(f, 4, 0xe001, 32, false); /* I/O */
-	bar_set(f, 5, 0xd0000004, 4096, false);
+	bar_set(f, 0, 0xc0000008, 64 * KIB, BAR_32); /* prefetchable */
+	bar_set(f, 1, 0x1234000000000cull & ~0xfffffull, 0, BAR_32);
+	bar_set(f, 2, 0x800000000004ull, 8 * GIB, BAR_64);
+	bar_set(f, 4, 0xe001, 32, BAR_32); /* I/O */
+	bar_set(f, 5, 0xd0000004, 4096, BAR_32);
 	f->config[4] = 7;
 	memcpy(before, f->config, sizeof(before));
 	p = last();
@@ -223,14 +229,14 @@ TEST(pci, bars_that_make_no_sense_are_refused)
 
 	plug();
 	f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
-	bar_set(f, 0, 0, 4096, false); /* unassigned */
+	bar_set(f, 0, 0, 4096, BAR_32); /* unassigned */
 	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
-	bar_set(f, 0, 0xc0001000, 64 * KIB, false); /* not aligned to its size */
+	bar_set(f, 0, 0xc0001000, 64 * KIB, BAR_32); /* not aligned to its size */
 	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
-	bar_set(f, 0, 0xc0000002, 4096, false); /* a reserved type */
+	bar_set(f, 0, 0xc0000002, 4096, BAR_32); /* a reserved type */
 	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
 	bus.lie = LIE_BAR_SIZE;
-	bar_set(f, 0, 0xc0000000, 64 * KIB, false);
+	bar_set(f, 0, 0xc0000000, 64 * KIB, BAR_32);
 	CHECK_EQ(pci_bar(last(), 0, &bar), -1);
 }
 

@@ -1,4 +1,4 @@
-/* The bus and the balloon for host tests: configuration space, registers, rings, lies. */
+/* The bus and its virtio devices for host tests: configuration space, registers, rings, lies. */
 #include "virtio_device.h"
 
 #include <string.h>
@@ -44,12 +44,16 @@
 
 static uint64_t offered(const struct virtio_device *d)
 {
+	if (d->entropy)
+		return ((VERSION_1 | OTHER_BITS) | d->with) & ~d->without;
 	return ((VERSION_1 | OTHER_BITS | BALLOON_F_STATS_VQ | BALLOON_F_PAGE_POISON | BALLOON_F_REPORTING) | d->with) &
 	       ~d->without;
 }
 
 static unsigned reporting_index(const struct virtio_device *d)
 {
+	if (d->entropy)
+		return 0;
 	switch (d->numbering) {
 	case NUMBERING_SPEC:
 		return 4;
@@ -63,11 +67,11 @@ static unsigned reporting_index(const struct virtio_device *d)
 static uint16_t queue_size(const struct virtio_device *d, unsigned index)
 {
 	bool reporting = index == reporting_index(d) && (offered(d) & BALLOON_F_REPORTING);
-	bool there = reporting || index < 2;
+	bool there = d->entropy ? index == 0 : reporting || index < 2;
 
 	if (d->lie == LIE_QUEUES_MISSING)
 		return 0;
-	if (index == 2)
+	if (index == 2 && !d->entropy)
 		there |= d->numbering == NUMBERING_QEMU || (offered(d) & BALLOON_F_STATS_VQ);
 	if (index == 3)
 		there |= (offered(d) & BALLOON_F_FREE_PAGE_HINT) != 0;
@@ -208,11 +212,21 @@ static void take_stats(struct virtio_device *d, struct device_queue *q, unsigned
 	}
 }
 
+/* Fills all of a chain that may be written. */
+static uint32_t give_entropy(struct virtio_device *d, struct device_queue *q, unsigned head)
+{
+	struct descriptor desc = descriptor(q, head);
+
+	POLICE(d, desc.flags == 2 && desc.len != 0);
+	memset(memory(desc.addr, desc.len), DEVICE_ENTROPY, desc.len);
+	return desc.len;
+}
+
 /* Takes what the driver made available; answers at once, unless it holds. */
 static unsigned run_queue(struct virtio_device *d, unsigned index, unsigned max)
 {
 	struct device_queue *q = &d->queues[index];
-	bool stats = index == 2 && index != d->reporting_index;
+	bool stats = index == 2 && index != d->reporting_index && !d->entropy;
 	unsigned count = 0;
 
 	if (!(d->status & DRIVER_OK) || !q->enable || !q->size || q->size > 0x400)
@@ -230,7 +244,9 @@ static unsigned run_queue(struct virtio_device *d, unsigned index, unsigned max)
 			return 0;
 		}
 		q->avail_idx++;
-		if (stats) {
+		if (d->entropy) {
+			use(d, q, head, give_entropy(d, q, head));
+		} else if (stats) {
 			take_stats(d, q, head);
 			use(d, q, head, 30); /* as QEMU does: what it read */
 		} else {
@@ -481,13 +497,18 @@ static void put32(uint8_t *config, unsigned at, uint32_t v)
 	memcpy(config + at, &v, sizeof(v));
 }
 
-static struct device_function *function_at(struct virtio_device *d, uint64_t at)
+/* The function at an offset of the window, and sets *d to the device whose it is. */
+static struct device_function *function_at(struct virtio_device **d, uint64_t at)
 {
-	for (unsigned i = 0; i < d->function_count; i++) {
-		struct device_function *f = &d->functions[i];
+	for (struct virtio_device *on = *d; on; on = on->next) {
+		for (unsigned i = 0; i < on->function_count; i++) {
+			struct device_function *f = &on->functions[i];
 
-		if (at >> 12 == (((uint64_t)f->bus << 8) | (unsigned)(f->device << 3) | f->function))
+			if (at >> 12 != (((uint64_t)f->bus << 8) | (unsigned)(f->device << 3) | f->function))
+				continue;
+			*d = on;
 			return f;
+		}
 	}
 	return NULL;
 }
@@ -495,7 +516,7 @@ static struct device_function *function_at(struct virtio_device *d, uint64_t at)
 static uint32_t ecam_read(void *device, uint64_t at, unsigned size)
 {
 	struct virtio_device *d = device;
-	struct device_function *f = function_at(d, at);
+	struct device_function *f = function_at(&d, at);
 	uint32_t value = ~0u;
 
 	if (f && (at & 0xfff) + size <= DEVICE_CONFIG_BYTES) {
@@ -508,7 +529,7 @@ static uint32_t ecam_read(void *device, uint64_t at, unsigned size)
 static void ecam_write(void *device, uint64_t at, unsigned size, uint32_t value)
 {
 	struct virtio_device *d = device;
-	struct device_function *f = function_at(d, at);
+	struct device_function *f = function_at(&d, at);
 	unsigned offset = at & 0xfff, index = (offset - 0x10) / 4;
 
 	if (!f)
@@ -572,16 +593,21 @@ struct device_function *virtio_device_function(struct virtio_device *d, uint8_t 
 	return f;
 }
 
-static void cap(struct device_function *f, unsigned at, unsigned next, unsigned length, unsigned type, unsigned bar,
-		uint32_t offset, uint32_t bytes)
+/* 4.1.4 Virtio Structure PCI Capabilities */
+struct capability {
+	unsigned at, next, length, type, bar;
+	uint32_t offset, bytes;
+};
+
+static void cap(struct device_function *f, struct capability c)
 {
-	f->config[at] = 9;
-	f->config[at + 1] = (uint8_t)next;
-	f->config[at + 2] = (uint8_t)length;
-	f->config[at + 3] = (uint8_t)type;
-	f->config[at + 4] = (uint8_t)bar;
-	put32(f->config, at + 8, offset);
-	put32(f->config, at + 12, bytes);
+	f->config[c.at] = 9;
+	f->config[c.at + 1] = (uint8_t)c.next;
+	f->config[c.at + 2] = (uint8_t)c.length;
+	f->config[c.at + 3] = (uint8_t)c.type;
+	f->config[c.at + 4] = (uint8_t)c.bar;
+	put32(f->config, c.at + 8, c.offset);
+	put32(f->config, c.at + 12, c.bytes);
 }
 
 static void caps(const struct virtio_device *d, struct device_function *f)
@@ -593,39 +619,66 @@ static void caps(const struct virtio_device *d, struct device_function *f)
 	f->config[6] |= 0x10;
 	f->config[0x34] = d->lie == LIE_CAP_LOW ? 0x10 : CAP_PCI_CFG;
 	/* As QEMU has it: the access through configuration space comes first, with BAR 0 and no length. */
-	cap(f, CAP_PCI_CFG, CAP_NOTIFY, 20, 5, 0, 0, 0);
-	cap(f, CAP_NOTIFY, CAP_DEVICE, length + 4, 2, bar, AT_NOTIFY, 0x1000);
+	cap(f, (struct capability){.at = CAP_PCI_CFG, .next = CAP_NOTIFY, .length = 20, .type = 5});
+	cap(f, (struct capability){CAP_NOTIFY, CAP_DEVICE, length + 4, 2, bar, AT_NOTIFY, 0x1000});
 	put32(f->config, CAP_NOTIFY + 16,
 	      d->lie == LIE_NOTIFY_WRAPS ? 1u << 28
 	      : d->lie == LIE_NOTIFY_ODD ? 1
 					 : NOTIFY_MULTIPLIER);
 	if (d->lie == LIE_CAP_END) {
 		f->config[CAP_PCI_CFG + 1] = CAP_LAST;
-		cap(f, CAP_LAST, CAP_DEVICE, 20, 2, bar, AT_NOTIFY, 0x1000);
+		cap(f, (struct capability){CAP_LAST, CAP_DEVICE, 20, 2, bar, AT_NOTIFY, 0x1000});
 	}
-	cap(f, CAP_DEVICE, CAP_ISR, length, 4, bar, d->lie == LIE_CAP_DEVICE ? AT_DEVICE + 2 : AT_DEVICE,
-	    d->lie == LIE_CAP_EMPTY	 ? 0
-	    : d->lie == LIE_CONFIG_SHORT ? CONFIG_POISON_VAL
-					 : 0x1000);
-	cap(f, CAP_ISR, CAP_COMMON, length, 3, bar, AT_ISR, 0x1000);
-	cap(f, CAP_COMMON,
-	    d->lie == LIE_CAP_LOOP ? CAP_NOTIFY
-	    : d->lie		   ? 0
-				   : CAP_SECOND,
-	    length, 1, bar, offset, d->lie == LIE_CAP_COMMON_SHORT ? 16 : 0x800);
+	cap(f, (struct capability){.at = CAP_DEVICE,
+				   .next = CAP_ISR,
+				   .length = length,
+				   .type = 4,
+				   .bar = bar,
+				   .offset = d->lie == LIE_CAP_DEVICE ? AT_DEVICE + 2 : AT_DEVICE,
+				   .bytes = d->lie == LIE_CAP_EMPTY	 ? 0
+					    : d->lie == LIE_CONFIG_SHORT ? CONFIG_POISON_VAL
+									 : 0x1000});
+	cap(f, (struct capability){CAP_ISR, CAP_COMMON, length, 3, bar, AT_ISR, 0x1000});
+	cap(f, (struct capability){.at = CAP_COMMON,
+				   .next = d->lie == LIE_CAP_LOOP ? CAP_NOTIFY
+					   : d->lie		  ? 0
+								  : CAP_SECOND,
+				   .length = length,
+				   .type = 1,
+				   .bar = bar,
+				   .offset = offset,
+				   .bytes = d->lie == LIE_CAP_COMMON_SHORT ? 16 : 0x800});
 	/* A second of the same type is one that the device likes less; this one leads nowhere. */
-	cap(f, CAP_SECOND, 0, length, 1, bar, AT_COMMON + 0x800, 0x800);
+	cap(f, (struct capability){CAP_SECOND, 0, length, 1, bar, AT_COMMON + 0x800, 0x800});
 	if (d->lie == LIE_CAP_NONE) {
 		for (unsigned at = CAP_COMMON; at <= CAP_SECOND; at += CAP_ISR - CAP_COMMON)
 			f->config[at] = 1;
 	}
 }
 
+/* The function that is the device, and the window behind its BAR. */
+static void plug_function(struct virtio_device *d, uint8_t bus)
+{
+	const uint64_t base = BAR4_BASE + d->slot * BAR4_BYTES;
+	const struct host_window bar4 = {base, BAR4_BYTES, bar4_read, bar4_write, d};
+	struct device_function *f =
+		virtio_device_function(d, bus, (uint8_t)(3 + d->slot), 0, 0x1af4, d->device_id ? d->device_id : 0x1002);
+
+	host_mmio_add(&bar4);
+	put32(f->config, 0x10, 0xc001); /* the legacy interface: I/O */
+	put32(f->config, 0x20, (uint32_t)base | 0xc);
+	put32(f->config, 0x24, (uint32_t)(base >> 32));
+	f->bar_bytes[4] = BAR4_BYTES;
+	if (d->lie == LIE_BAR_UNASSIGNED)
+		memset(f->config + 0x20, 0, 8), f->config[0x20] = 0xc;
+	f->config[4] = 3; /* as firmware leaves it: decoding, not mastering */
+	caps(d, f);
+}
+
 void virtio_device_plug(struct virtio_device *d)
 {
 	struct host_window ecam = {DEVICE_ECAM_BASE, DEVICE_BUSES * MIB, ecam_read, ecam_write, d};
 	struct host_window ports = {0xcf8, 8, ports_read, ports_write, d};
-	struct host_window bar4 = {BAR4_BASE, BAR4_BYTES, bar4_read, bar4_write, d};
 	struct device_function *f;
 	uint8_t bus = 0;
 
@@ -634,22 +687,24 @@ void virtio_device_plug(struct virtio_device *d)
 		host_mmio_ports(&ports);
 	else
 		host_mmio_add(&ecam);
-	host_mmio_add(&bar4);
 	virtio_device_function(d, 0, 0, 0, 0x8086, 0x29c0);
 	if (d->behind_bridge) {
 		f = virtio_device_function(d, 0, 1, 0, 0x1b36, 0x000c);
 		f->config[0x0e] = 1;
 		f->config[0x19] = bus = 1;
 	}
-	f = virtio_device_function(d, bus, 3, 0, 0x1af4, d->device_id ? d->device_id : 0x1002);
-	put32(f->config, 0x10, 0xc001); /* the legacy interface: I/O */
-	put32(f->config, 0x20, (uint32_t)BAR4_BASE | 0xc);
-	put32(f->config, 0x24, (uint32_t)(BAR4_BASE >> 32));
-	f->bar_bytes[4] = BAR4_BYTES;
-	if (d->lie == LIE_BAR_UNASSIGNED)
-		memset(f->config + 0x20, 0, 8), f->config[0x20] = 0xc;
-	f->config[4] = 3; /* as firmware leaves it: decoding, not mastering */
-	caps(d, f);
+	plug_function(d, bus);
+}
+
+void virtio_device_plug_beside(struct virtio_device *first, struct virtio_device *d)
+{
+	d->slot = first->slot + 1;
+	while (first->next) {
+		first = first->next;
+		d->slot++;
+	}
+	first->next = d;
+	plug_function(d, 0);
 }
 
 struct pci_ecam virtio_device_ecam(void)

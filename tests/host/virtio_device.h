@@ -1,4 +1,5 @@
-/* A PCI bus with one virtio balloon on it, made of C, for host tests: it behaves, or lies in the way the test sets.
+/* A PCI bus with a virtio balloon on it, made of C, for host tests: it behaves, or lies in the way the test sets. There
+ * can be more of them, and the device can be a source of entropy instead.
  *
  * It is written from the specification and from what QEMU 7.2 does, not from the driver. While `police` is set it ends
  * the test at the first thing the driver does that the specification forbids; otherwise it counts them.
@@ -16,6 +17,7 @@
 #define DEVICE_BUSES	    4u
 #define DEVICE_FUNCTIONS    8u
 #define DEVICE_CONFIG_BYTES 256u
+#define DEVICE_ENTROPY	    0x5a
 
 #define BALLOON_F_MUST_TELL_HOST (1ull << 0)
 #define BALLOON_F_STATS_VQ	 (1ull << 1)
@@ -79,6 +81,7 @@ struct device_queue {
 struct virtio_device {
 	/* Set by the test before virtio_device_plug; 0 is QEMU's default. */
 	uint16_t device_id; /* 0: 0x1002 */
+	bool entropy;	    /* 5.4 Entropy Device: queue 0 alone, whose buffers it fills with DEVICE_ENTROPY */
 	uint64_t without;   /* feature bits not offered */
 	uint64_t with;	    /* more feature bits offered */
 	enum device_numbering numbering;
@@ -125,10 +128,16 @@ struct virtio_device {
 		uint64_t bar_bytes[6]; /* 0: none; a 64-bit one has its size in the first of its two */
 	} functions[DEVICE_FUNCTIONS];
 	unsigned function_count;
+	unsigned slot;		    /* on the bus: which of the devices it is */
+	struct virtio_device *next; /* on the same bus */
 };
 
 /* Puts d on an empty bus, together with a host bridge; the bus answers at virtio_device_ecam. d must stay valid. */
 void virtio_device_plug(struct virtio_device *d);
+
+/* Puts one more device on the bus of one that is plugged, at 00:04.0, 00:05.0 and so on. by_ports and behind_bridge are
+ * the first one's alone. */
+void virtio_device_plug_beside(struct virtio_device *first, struct virtio_device *d);
 
 /* The window to hand to pci_scan or drivers_start. */
 struct pci_ecam virtio_device_ecam(void);

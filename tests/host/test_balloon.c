@@ -518,6 +518,27 @@ TEST(balloon, no_memory_for_the_rings)
 	}
 }
 
+/* Neither for the driver's own state, nor, with what is left, for rings: all that it took is back. */
+TEST(balloon, no_memory_for_the_driver)
+{
+	static const char *const says[] = {"no memory for the driver of 00:03.0", "no memory for the rings"};
+	const struct pci_ecam ecam = virtio_device_ecam();
+	pfn_t taken[RIG_FRAMES / STATE_FRAMES];
+	unsigned count;
+
+	for (unsigned leave = 0; leave < ARRAY_LEN(says); leave++) {
+		rig_plug(&(struct virtio_device){.police = true});
+		for (count = 0; count < ARRAY_LEN(taken) - leave; count++)
+			taken[count] = mm_alloc(rig_mm, 1, MM_ANY);
+		host_log_clear();
+		drivers_start(rig_mm, &ecam, 1);
+		CHECK(host_log_has(says[leave]));
+		CHECK(host_log_has("1 found among 2 PCI functions, none in use: reporting is off"));
+		CHECK_EQ(rig_allocated(), count * STATE_FRAMES);
+		CHECK(mm_check(rig_mm));
+	}
+}
+
 static int never(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag)
 {
 	(void)sink;

@@ -39,7 +39,7 @@ struct trace {
 
 enum trace_orders { ORDER_0, ORDERS_MIXED };
 
-/* percent of frames are occupied. ORDERS_MIXED: orders 0 to 9, of which 60% 0, 12% 1, 8% 2, 8% 3, 4% 4, 3% 5, 2% 6, 1% 7,
- * 1% 8 and 1% 9; else order 0 only. */
+/* percent of frames are occupied. ORDERS_MIXED: orders 0 to 9, of which 60% 0, 12% 1, 8% 2, 8% 3, 4% 4, 3% 5, 2% 6,
+ * 1% 7, 1% 8 and 1% 9; else order 0 only. */
 struct trace trace_make(size_t frames, unsigned percent, enum trace_orders orders, size_t churn, uint64_t seed);
 void trace_free(struct trace *t);

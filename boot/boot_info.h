@@ -49,24 +49,30 @@ enum boot_options_fault {
 	BOOT_OPTIONS_CHAR, /* this UTF-16 unit isn't printable ASCII */
 };
 
+/* How the kernel was started. */
+enum boot_way { BOOT_BY_EFI, BOOT_BY_PVH };
+
 struct boot_info {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t range_count;
-	uint64_t start_info; /* PVH's; 0: started by EFI */
+	uint32_t way;	     /* enum boot_way */
+	uint64_t start_info; /* PVH's */
 	uint64_t entry_tsc;  /* TSC when the loader started: where the kernel's clock is 0 */
 	uint64_t ranges;     /* struct boot_range[range_count] */
-	uint64_t reach;	     /* memory from here on isn't in the direct map */
-	uint64_t rsdp;	     /* 0 where the firmware has none */
-	uint64_t
-		reset_system; /* the firmware's runtime service, to be called with its memory mapped as it lies; or 0 */
-	uint64_t cmdline;     /* NUL-terminated ASCII from the EFI load options, or 0 */
+	uint64_t range_count;
+	uint64_t reach; /* memory from here on isn't in the direct map */
+	uint64_t rsdp;	/* 0 where the firmware has none */
+	/* The firmware's runtime service, to be called with its memory mapped as it lies; 0 by PVH. */
+	uint64_t reset_system;
+	uint64_t cmdline;	       /* NUL-terminated ASCII from the EFI load options, or 0 */
 	uint32_t options_fault;	       /* enum boot_options_fault: they were dropped, for that reason */
 	uint32_t options_value;	       /* ... and which value it was */
 	struct boot_file cmdline_file; /* by PVH the start info's */
 	struct boot_file script_file;  /* by PVH a module */
 	uint64_t kernel_paddr;	       /* where the image lies, contiguous from linker.ld's __kernel_start ... */
-	uint64_t kernel_bytes;	       /* ... to __kernel_end, bss included */
-	uint64_t tables_paddr; /* the loader's page tables: one run, in use until the kernel has its own; by PVH with */
-	uint64_t tables_bytes; /* this struct and the ranges in it */
+	uint64_t kernel_bytes;	       /* ... to its last segment's end, bss included */
+	/* The loader's page tables: one run, in use until the kernel has its own. By PVH this struct and the ranges lie
+	 * in it as well. */
+	uint64_t tables_paddr;
+	uint64_t tables_bytes;
 };

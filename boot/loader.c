@@ -322,6 +322,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 
 	*info = (struct boot_info){.magic = BOOT_INFO_MAGIC,
 				   .version = BOOT_INFO_VERSION,
+				   .way = BOOT_BY_EFI,
 				   .entry_tsc = entry_tsc,
 				   .reach = TABLES_PADDR_LIMIT,
 				   .rsdp = find_rsdp(),
@@ -337,7 +338,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 				   .tables_bytes = tables.frames * EFI_PAGE_SIZE};
 	exit_boot_services(handle, &map);
 	info->ranges = (uintptr_t)map.ranges;
-	info->range_count = (uint32_t)map.count;
+	info->range_count = map.count;
 
 	enter_kernel(tables.paddr, image.entry, DIRECT_MAP_BASE + (uintptr_t)info, tables.nx);
 }

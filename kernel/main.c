@@ -102,7 +102,7 @@ _Noreturn void kernel_main(struct boot_info *info)
 		log_printf("tty: no UART at COM1, nobody will see this");
 	if (info->magic != BOOT_INFO_MAGIC || info->version != BOOT_INFO_VERSION)
 		panic("boot: the loader's information is not of version %u", BOOT_INFO_VERSION);
-	if (info->start_info)
+	if (info->way == BOOT_BY_PVH)
 		pvh_read(info);
 	boot_text_cmdline(info, cmdline, sizeof(cmdline));
 	boot_text_terminal(terminal, sizeof(terminal));

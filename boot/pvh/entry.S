@@ -14,11 +14,12 @@
 #define DIRECT_MAP_BASE 0xffff800000000000
 #define INFO_MAGIC	0x3074686775306e21
 #define INFO_VERSION	3
+#define INFO_BY_PVH	1
 #define INFO_START_INFO 16 /* offsets in struct boot_info, and its size; kernel/machine/pvh.c checks them */
 #define INFO_ENTRY_TSC	24
 #define INFO_RANGES	32
-#define INFO_REACH	40
-#define INFO_BYTES	144
+#define INFO_REACH	48
+#define INFO_BYTES	152
 #define REACH		0x100000000
 
 #define PADDR(symbol) ((symbol) - KERNEL_VBASE)
@@ -216,6 +217,7 @@ gdt_pointer:
 pvh_boot_info:
 	.quad INFO_MAGIC
 	.long INFO_VERSION
+	.long INFO_BY_PVH
 	.org pvh_boot_info + INFO_RANGES
 	.quad PADDR(pvh_ranges)
 	.org pvh_boot_info + INFO_REACH

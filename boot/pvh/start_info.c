@@ -169,11 +169,11 @@ static struct boot_file take_cmdline(const struct pvh_reader *r, uint64_t paddr)
 }
 
 /* Whether the map calls every page from first to end memory, and none of them anything else. */
-static bool is_memory(const struct pvh_reader *r, uint32_t count, uint64_t first, uint64_t end)
+static bool is_memory(const struct pvh_reader *r, uint64_t count, uint64_t first, uint64_t end)
 {
 	uint64_t pages = end - first;
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint64_t i = 0; i < count; i++) {
 		const struct boot_range *range = &r->ranges[i];
 		const uint64_t from = range->paddr >> PAGE_BITS, to = from + range->pages;
 		const uint64_t common = (to < end ? to : end) - (from > first ? from : first);

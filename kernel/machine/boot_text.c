@@ -97,7 +97,7 @@ void boot_text_terminal(char *out, size_t max)
 void boot_text_keep(const struct boot_info *info)
 {
 	script_file = info->script_file;
-	script_name = info->start_info ? "the module" : BOOT_SCRIPT_PATH;
+	script_name = info->way == BOOT_BY_PVH ? "the module" : BOOT_SCRIPT_PATH;
 }
 
 bool boot_text_script(const char **text, size_t *bytes)

@@ -10,9 +10,11 @@
 extern const char __kernel_start[], __boot_start[], __boot_end[];
 
 /* What boot/pvh/entry.S knows of the struct. */
-_Static_assert(offsetof(struct boot_info, start_info) == 16 && offsetof(struct boot_info, entry_tsc) == 24 &&
-		       offsetof(struct boot_info, ranges) == 32 && offsetof(struct boot_info, reach) == 40 &&
-		       sizeof(struct boot_info) == 144 && sizeof(struct boot_range) == 32 && BOOT_INFO_VERSION == 3,
+_Static_assert(offsetof(struct boot_info, version) == 8 && offsetof(struct boot_info, way) == 12 &&
+		       offsetof(struct boot_info, start_info) == 16 && offsetof(struct boot_info, entry_tsc) == 24 &&
+		       offsetof(struct boot_info, ranges) == 32 && offsetof(struct boot_info, reach) == 48 &&
+		       sizeof(struct boot_info) == 152 && sizeof(struct boot_range) == 32 && BOOT_INFO_VERSION == 3 &&
+		       BOOT_BY_PVH == 1,
 	       "as boot/pvh/entry.S has them");
 
 static uint64_t reach; /* (B) */

@@ -191,7 +191,7 @@ void memory_map(const struct boot_info *info)
 	const pfn_t reach = info->reach < MM_PFN_LIMIT * FRAME_SIZE ? paddr_to_pfn(info->reach) : MM_PFN_LIMIT;
 	reserve_tables(TABLES_SPARE + firmware_tables_bound(ranges, info->range_count), reach);
 	build_tables();
-	if (info->start_info)
+	if (info->way == BOOT_BY_PVH)
 		return; /* nobody stays behind whose services could be called */
 	const char *why = firmware_init(ranges, info->range_count, info->reset_system);
 	if (why)

@@ -171,14 +171,15 @@ def test_no_colours_for_who_does_not_want_them(settings):
     child.close(force=True)
 
 
-def test_the_volume_tells_of_the_terminal_too():
+@pytest.mark.parametrize("boot", ["pvh", "efi"])
+def test_the_volume_and_the_start_info_tell_of_the_terminal_too(boot):
     """Without fw_cfg; and the command line goes first."""
-    child = spawn(rows=30, columns=132, FWCFG="n", CMDLINE="console.rows=29")
+    child = spawn(rows=30, columns=132, FWCFG="n", CMDLINE="console.rows=29", BOOT=boot)
     assert " 132 columns" in answer(child, "knob console.columns\r")
     assert " 29 rows" in answer(child, "knob console.rows\r")
     assert "\x1b[34mR" in answer(child, "map\r")
     child.close(force=True)
-    with Console(MEM="256M", FWCFG="n") as guest:
+    with Console(MEM="256M", FWCFG="n", BOOT=boot) as guest:
         assert "0.1.0" in guest.command("version\t")
         assert guest.end() == 0
 

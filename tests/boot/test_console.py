@@ -191,10 +191,11 @@ def test_a_pipe_with_poweroff():
     assert "every invariant holds" in output
 
 
-def test_standard_output_is_the_guest_alone():
+@pytest.mark.parametrize("boot", ["pvh", "efi"])
+def test_standard_output_is_the_guest_alone(boot):
     """No escape sequence, no carriage return, nothing of the firmware's, from a script's run."""
     done = subprocess.run([RUN], input=b"version\npoweroff\n", capture_output=True, cwd=ROOT, timeout=120,
-                          env=environment(MEM="256M", SCRIPT="-", TIMEOUT=100))
+                          env=environment(MEM="256M", SCRIPT="-", TIMEOUT=100, BOOT=boot))
     assert done.returncode == 0, done
     assert b"\x1b" not in done.stdout
     assert b"\r" not in done.stdout

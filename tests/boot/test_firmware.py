@@ -39,7 +39,7 @@ def make_image(directory, lies, options=None):
 def boot(lies, script, options=None, **settings):
     with tempfile.TemporaryDirectory(prefix="nought-test-") as directory:
         make_image(directory, lies, options)
-        return machine.run(script, **{"MEM": MEM, "O": directory, **settings})
+        return machine.run(script, **{"MEM": MEM, "O": directory, "BOOT": "efi", **settings})
 
 
 def usable(managed, output):
@@ -98,7 +98,7 @@ def test_a_hole_in_a_gib_is_nobodys(honest):
             with open(dump, "rb") as file:
                 return file.read()
 
-        with Console(MEM=MEM, O=directory, QMP=qmp_path) as guest:
+        with Console(MEM=MEM, O=directory, BOOT="efi", QMP=qmp_path) as guest:
             at = int(re.search(r"liar: about (0x[0-9a-fA-F]+)", guest.boot_text)[1], 16)
             assert 4 << 30 < at < 5 << 30 and at % (2 << 20)
             assert usable(guest.stats("mm.managed_frames")["mm.managed_frames"], guest.boot_text) == honest - 3

@@ -20,7 +20,7 @@ def boot(directory, changes, length=None):
     subprocess.run([IMAGE_TOOL, image, os.path.join(build, "BOOTX64.EFI"), directory / "kernel.elf"], check=True)
     if changes is None:
         subprocess.run(["mdel", "-i", image, "::/kernel.elf"], check=True)
-    return machine.run(script="version\n", O=directory, MEM="256M")
+    return machine.run(script="version\n", O=directory, MEM="256M", BOOT="efi")
 
 
 # Offsets are those of the ELF header, and of the third program header's p_memsz.

@@ -18,7 +18,13 @@ import pytest
     ({"TIMEOUT": "-1"}, "TIMEOUT is '-1'; a number of seconds above 0 is allowed"),
     ({"SCRIPT": "/nonexistent"}, "SCRIPT is '/nonexistent'; a file that can be read is allowed"),
     ({"QEMUFLAGS": "-name 'x"}, "it must be quoted as for a shell"),
-    ({"O": "/nonexistent"}, "/nonexistent/esp.img is not there"),
+    ({"O": "/nonexistent", "BOOT": "efi"}, "/nonexistent/esp.img is not there"),
+    ({"O": "/nonexistent", "BOOT": "pvh"}, "/nonexistent/kernel.elf is not there"),
+    ({"BOOT": "bios"}, "BOOT is 'bios'; efi or pvh is allowed"),
+    ({"BOOT": "efi", "QEMUFLAGS": "-M microvm"}, "QEMUFLAGS names a microvm, which the firmware can't start: BOOT=pvh"),
+    ({"BOOT": "efi", "QEMUFLAGS": "-machine accel=tcg,type=microvm"}, "QEMUFLAGS names a microvm"),
+    ({"BOOT": "pvh", "FWCFG": "n", "CMDLINE": 4096 * "x"},
+     "CMDLINE and what tells of the terminal have 4114 bytes; with FWCFG=n and BOOT=pvh 4095 are allowed"),
 ])
 def test_usage(settings, message):
     outcome = machine.run(**settings)
@@ -33,10 +39,10 @@ def test_unknown_argument():
 
 
 def test_the_build_is_looked_for_beside_the_script(tmp_path):
-    """From any directory: without O it is the tree's own."""
+    """From any directory: without O it is the tree's own, and without BOOT it is the boot image."""
     (tmp_path / "scripts").mkdir()
     run = shutil.copy(machine.RUN, tmp_path / "scripts")
-    env = {name: value for name, value in machine.environment().items() if name != "O"}
+    env = {name: value for name, value in machine.environment().items() if name not in ("O", "BOOT")}
     done = subprocess.run([run], env=env, cwd="/", capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"{tmp_path}/build/esp.img is not there" in done.stderr

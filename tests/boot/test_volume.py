@@ -24,7 +24,7 @@ def boot(directory, cmdline=None, script=None, **settings):
         elif data is not None:
             (directory / name).write_bytes(data)
             subprocess.run(["mcopy", "-i", image, directory / name, f"::/nought/{name}"], env=environment, check=True)
-    settings.setdefault("MEM", "256M")
+    settings = {"MEM": "256M", "BOOT": "efi", **settings}
     given = settings.pop("given_script", None)
     return machine.run(script=given, O=directory, **settings)
 

@@ -66,6 +66,8 @@ static void look_for(const struct driver_row *driver, struct mm *mm, const struc
 
 void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count)
 {
+	for (size_t i = 0; i < count; i++)
+		pci_place(&ecams[i]);
 	TABLE_FOR_EACH (driver, struct driver_row, driver)
 		look_for(driver, mm, ecams, count);
 }

@@ -22,7 +22,6 @@
 #define HEADER_BRIDGE	     1u
 #define STATUS_CAPABILITIES  0x10u
 
-#define BAR_COUNT	6u
 #define BAR_IO		0x1u
 #define BAR_TYPE_MASK	0x6u
 #define BAR_TYPE_32	0x0u
@@ -190,7 +189,7 @@ static uint32_t bar_probe(const struct pci_function *f, unsigned offset, uint32_
 	return mask;
 }
 
-int pci_bar(const struct pci_function *f, unsigned index, struct pci_bar *bar)
+int pci_bar_size(const struct pci_function *f, unsigned index, struct pci_bar *bar)
 {
 	unsigned offset = PCI_BAR + index * 4;
 	uint32_t low, high = 0;
@@ -198,13 +197,13 @@ int pci_bar(const struct pci_function *f, unsigned index, struct pci_bar *bar)
 	uint16_t command;
 	bool wide;
 
-	if (index >= BAR_COUNT || (pci_read8(f, PCI_HEADER_TYPE) & HEADER_TYPE_MASK) != HEADER_DEVICE)
+	if (index >= PCI_BARS || (pci_read8(f, PCI_HEADER_TYPE) & HEADER_TYPE_MASK) != HEADER_DEVICE)
 		return -1;
 	low = pci_read32(f, offset);
 	if ((low & BAR_IO) || ((low & BAR_TYPE_MASK) != BAR_TYPE_32 && (low & BAR_TYPE_MASK) != BAR_TYPE_64))
 		return -1;
 	wide = (low & BAR_TYPE_MASK) == BAR_TYPE_64;
-	if (wide && index + 1 >= BAR_COUNT)
+	if (wide && index + 1 >= PCI_BARS)
 		return -1;
 
 	/* While a BAR holds ones the function would answer at an address that isn't its own. */
@@ -222,11 +221,22 @@ int pci_bar(const struct pci_function *f, unsigned index, struct pci_bar *bar)
 	/* The bits that stick are those above the size: ones from the size's bit upwards. */
 	base = ((uint64_t)high << 32) | (low & BAR_MEMORY_MASK);
 	bytes = ~mask + 1;
-	if (!mask || (bytes & (bytes - 1)) || !base || !is_aligned(base, bytes))
+	if (!mask || (bytes & (bytes - 1)) || !is_aligned(base, bytes))
 		return -1;
-	bar->base = base;
-	bar->bytes = bytes;
+	*bar = (struct pci_bar){base, bytes, wide};
 	return 0;
+}
+
+int pci_bar(const struct pci_function *f, unsigned index, struct pci_bar *bar)
+{
+	return pci_bar_size(f, index, bar) < 0 || !bar->base ? -1 : 0;
+}
+
+void pci_bar_set(const struct pci_function *f, unsigned index, const struct pci_bar *bar, paddr_t base)
+{
+	pci_write32(f, PCI_BAR + index * 4, (uint32_t)base);
+	if (bar->wide)
+		pci_write32(f, PCI_BAR + index * 4 + 4, (uint32_t)(base >> 32));
 }
 
 void pci_cap_begin(struct pci_cap_walk *walk, const struct pci_function *f)

@@ -5,8 +5,9 @@
  * the other way in (PCI Local Bus Specification 3.0, section 3.2.2.3.2). Only the pci_read and pci_write functions and
  * pci_scan know which.
  *
- * Firmware has numbered the buses and placed the BARs; nothing is assigned here. Interrupts aren't routed: that needs
- * the _PRT methods of ACPI's AML, or MSI-X, which QEMU 7.2's balloon lacks. Drivers poll.
+ * Firmware has numbered the buses and placed the BARs; where it has placed none at all, on a machine that has hardly
+ * any firmware, pci_place does. Interrupts aren't routed: that needs the _PRT methods of ACPI's AML, or MSI-X, which
+ * QEMU 7.2's balloon lacks. Drivers poll.
  *
  * Locks    none: everything here runs once, at boot.
  */
@@ -21,6 +22,8 @@ struct pci_ecam {
 	uint16_t segment;
 	uint8_t bus_first;
 	uint8_t bus_last;
+	paddr_t window; /* addresses that pci_place may give; 0: none */
+	uint64_t window_bytes;
 };
 
 #define PCI_BY_PORTS 0u
@@ -72,11 +75,23 @@ bool pci_has_ports(void);
  * Returns how many functions were visited; a bus that can't be mapped is logged and left out. */
 unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_function *f, void *arg), void *arg);
 
+/* Gives every memory BAR a place in the window, when none has one yet. Before any driver starts. */
+void pci_place(const struct pci_ecam *ecam);
+
+#define PCI_BARS 6u
+
 /* A memory BAR: where it lies, and how long it is. */
 struct pci_bar {
 	paddr_t base;
 	uint64_t bytes;
+	bool wide; /* it takes the next index as well */
 };
+
+/* Reads and sizes BAR index, as pci_bar below, but takes one at 0 for what it is: not placed. */
+int pci_bar_size(const struct pci_function *f, unsigned index, struct pci_bar *bar);
+
+/* Writes its place, for which pci_bar_size must have succeeded. */
+void pci_bar_set(const struct pci_function *f, unsigned index, const struct pci_bar *bar, paddr_t base);
 
 /* Reads and sizes BAR index, which takes the function's memory decoding away for a moment: nothing may be using it.
  * Returns 0; -1 when the function has no such BAR, or it is an I/O BAR, unassigned, or makes no sense. */

@@ -81,11 +81,25 @@ static void start_interrupts(void)
 	irq_enable();
 }
 
+/* Whether nobody calls any of it memory. */
+static bool is_window(const struct acpi_info *acpi)
+{
+	const pfn_t first = paddr_to_pfn(acpi->window);
+
+	return memory_ram_frames(first, paddr_to_pfn(acpi->window + acpi->window_bytes)) == 0;
+}
+
 /* The console's thread: devices first, since bringing them up may wait. */
 static void console_thread(void *unused)
 {
 	const struct acpi_info *acpi = acpi_info();
-	struct pci_ecam ecam = {.base = acpi->ecam, .bus_first = acpi->bus_first, .bus_last = acpi->bus_last};
+	const struct pci_ecam ecam = {
+		.base = acpi->ecam,
+		.bus_first = acpi->bus_first,
+		.bus_last = acpi->bus_last,
+		.window = acpi->window,
+		.window_bytes = is_window(acpi) ? acpi->window_bytes : 0,
+	};
 
 	drivers_start(&mm_system, &ecam, ecam.base ? 1 : 0);
 	boot_ms = clock_ns() / 1000000;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "kernel/firmware/acpi_pci.h"
 #include "lib/bits.h"
 
 #define HEADER_BYTES 36u
@@ -204,6 +205,22 @@ static void parse_pm_timer(const struct parser *p, const uint8_t *table, uint32_
 	p->out->pm_timer_bits = u32_at(table + 112) & BIT(8) ? 32 : 24;
 }
 
+/* What the DSDT alone says of PCI; an MCFG table goes first, whichever is read first. */
+static void parse_dsdt_pci(const struct parser *p, const uint8_t *aml, size_t bytes)
+{
+	struct acpi_info *out = p->out;
+	struct acpi_pci pci;
+
+	acpi_pci_dsdt(aml, bytes, &pci);
+	out->window = pci.window;
+	out->window_bytes = pci.window_bytes;
+	if (!out->ecam && pci.ecam) {
+		out->ecam = pci.ecam;
+		out->bus_first = pci.bus_first;
+		out->bus_last = pci.bus_last;
+	}
+}
+
 /* The block of AML that the FADT names, where S5 is defined. */
 static void parse_dsdt(const struct parser *p, const uint8_t *fadt, uint32_t fadt_bytes)
 {
@@ -211,7 +228,10 @@ static void parse_dsdt(const struct parser *p, const uint8_t *fadt, uint32_t fad
 	uint32_t bytes;
 	const uint8_t *dsdt = table_at(p, paddr ? paddr : u32_at(fadt + 40), "DSDT", &bytes);
 
-	if (dsdt && !acpi_power_s5(dsdt + HEADER_BYTES, bytes - HEADER_BYTES, &p->out->power))
+	if (!dsdt)
+		return;
+	parse_dsdt_pci(p, dsdt + HEADER_BYTES, bytes - HEADER_BYTES);
+	if (!acpi_power_s5(dsdt + HEADER_BYTES, bytes - HEADER_BYTES, &p->out->power))
 		p->say("ACPI: %s: no sleep state S5 that could switch the machine off", signature_of(dsdt).text);
 }
 

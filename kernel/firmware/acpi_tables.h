@@ -30,9 +30,11 @@ struct acpi_info {
 		uint32_t gsi;
 	} isa[ACPI_ISA]; /* interrupt source overrides of the ISA bus */
 
-	paddr_t ecam; /* PCI configuration space of segment 0, its first bus; 0: no MCFG */
+	paddr_t ecam; /* PCI configuration space of segment 0, bus 0's, by the MCFG or else the DSDT; 0: neither */
 	uint8_t bus_first;
 	uint8_t bus_last;
+	paddr_t window; /* for PCI devices' memory, by the DSDT; 0: none */
+	uint64_t window_bytes;
 
 	uint16_t pm_timer_port; /* 0: none */
 	unsigned pm_timer_bits; /* 24 or 32 */

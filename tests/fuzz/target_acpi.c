@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	sound = acpi_parse(data[0] & 2 ? PADDR_BASE + (data[0] >> 2) : PADDR_BASE, map, fuzz_say, &info);
 	FUZZ_CHECK(sound <= sound_most);
 	FUZZ_CHECK(sound_madt || !info.have_madt);
-	FUZZ_CHECK(sound_mcfg || !info.ecam);
+	FUZZ_CHECK(sound_mcfg || sound_fadt || !info.ecam);
 	FUZZ_CHECK(sound_fadt || (!info.pm_timer_port && !info.power.control_a));
 	FUZZ_CHECK(info.cpus >= 1);
 	FUZZ_CHECK(info.ioapic_count <= ACPI_IOAPICS);

@@ -296,11 +296,11 @@ static struct pci_ecam unplaced(uint64_t window_bytes)
 	return ecam;
 }
 
-static uint64_t bar_of(const struct device_function *f, unsigned index, bool wide)
+static uint64_t bar_of(const struct device_function *f, unsigned index, enum bar_width width)
 {
 	uint64_t value = 0;
 
-	memcpy(&value, f->config + 0x10 + 4 * index, wide ? 8 : 4);
+	memcpy(&value, f->config + 0x10 + 4 * index, width);
 	return value & ~0xfull;
 }
 
@@ -309,16 +309,16 @@ TEST(pci, bars_that_nobody_placed_get_a_place)
 	struct pci_ecam ecam = unplaced(GIB / 2);
 	struct device_function *f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
 
-	bar_set(f, 0, 0, 4096, false);
-	bar_set(f, 1, 1, 32, false); /* I/O */
-	bar_set(f, 2, 4, MIB, true);
-	bar_set(f, 4, 4, 8 * GIB, true); /* no room */
+	bar_set(f, 0, 0, 4096, BAR_32);
+	bar_set(f, 1, 1, 32, BAR_32); /* I/O */
+	bar_set(f, 2, 4, MIB, BAR_64);
+	bar_set(f, 4, 4, 8 * GIB, BAR_64); /* no room */
 	pci_place(&ecam);
-	CHECK_EQ(bar_of(&bus.functions[1], 4, true), 0xc0000000);
-	CHECK_EQ(bar_of(f, 0, false), 0xc0004000);
-	CHECK_EQ(bar_of(f, 1, false), 0);
-	CHECK_EQ(bar_of(f, 2, true), 0xc0100000);
-	CHECK_EQ(bar_of(f, 4, true), 0);
+	CHECK_EQ(bar_of(&bus.functions[1], 4, BAR_64), 0xc0000000);
+	CHECK_EQ(bar_of(f, 0, BAR_32), 0xc0004000);
+	CHECK_EQ(bar_of(f, 1, BAR_32), 0);
+	CHECK_EQ(bar_of(f, 2, BAR_64), 0xc0100000);
+	CHECK_EQ(bar_of(f, 4, BAR_64), 0);
 	CHECK(host_log_has("3 BARs are from 0xc0000000 on, 1 found no room"));
 }
 
@@ -327,10 +327,10 @@ TEST(pci, what_firmware_placed_stays_and_so_does_the_rest)
 	struct pci_ecam ecam = unplaced(GIB / 2);
 	struct device_function *f = virtio_device_function(&bus, 0, 9, 0, 0x1234, 1);
 
-	bar_set(f, 0, 0xd0000000, 4096, false);
+	bar_set(f, 0, 0xd0000000, 4096, BAR_32);
 	pci_place(&ecam);
-	CHECK_EQ(bar_of(&bus.functions[1], 4, true), 0);
-	CHECK_EQ(bar_of(f, 0, false), 0xd0000000);
+	CHECK_EQ(bar_of(&bus.functions[1], 4, BAR_64), 0);
+	CHECK_EQ(bar_of(f, 0, BAR_32), 0xd0000000);
 }
 
 TEST(pci, a_window_that_is_none)
@@ -338,11 +338,11 @@ TEST(pci, a_window_that_is_none)
 	struct pci_ecam ecam = unplaced(8 * KIB);
 
 	pci_place(&ecam); /* too small */
-	CHECK_EQ(bar_of(&bus.functions[1], 4, true), 0);
+	CHECK_EQ(bar_of(&bus.functions[1], 4, BAR_64), 0);
 	ecam.window_bytes = ~0ull; /* wraps round */
 	pci_place(&ecam);
-	CHECK_EQ(bar_of(&bus.functions[1], 4, true), 0);
+	CHECK_EQ(bar_of(&bus.functions[1], 4, BAR_64), 0);
 	ecam.window = 0;
 	pci_place(&ecam);
-	CHECK_EQ(bar_of(&bus.functions[1], 4, true), 0);
+	CHECK_EQ(bar_of(&bus.functions[1], 4, BAR_64), 0);
 }

@@ -9,7 +9,10 @@
 #include "mm/run.h"
 #include "mm/state.h"
 
-enum block_bits { BITS_STALE, BITS_TRUE };
+enum block_bits {
+	BITS_STALE, /* out of date: anything may be in the block */
+	BITS_TRUE,  /* what the block's frames were when it was taken just now */
+};
 
 /* Zeroes count frames that the caller owns with non-temporal stores, fence included, making way for others. */
 void contents_store_zero(pfn_t pfn, uint64_t count);

@@ -18,7 +18,7 @@
  *
  * A CPU begins and ends only its own hold, and nothing else happens on it in between: work doesn't allocate.
  *
- * A processor in full, which an idle loop calls until it says false:
+ * A processor in full, and what an idle loop does for it:
  *
  *   static bool patrol_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block)
  *   {

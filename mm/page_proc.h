@@ -26,8 +26,8 @@
  * taken  the lock is held: told once a batch has gone back from a hold because an allocation wanted it. NULL: it isn't
  *        counted
  * wait   no lock: waits a moment for what is in flight to come back, bounded. Returns whether something is, or came
- *        back: worth another try. NULL: there is nothing to wait for; so it is for a hold, which is asked to give up
- *        its batch instead */
+ *        back: worth another try. NULL: there is nothing to wait for. Processors that use holds leave it out, since
+ *        their batches are taken back (page_hold_abort) instead */
 struct page_proc {
 	const char *name;
 	bool (*pick)(struct mm *mm, uint64_t max_frames, struct mm_block *block);

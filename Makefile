@@ -92,9 +92,9 @@ UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 # Fuzz targets are a file each, linked with the same parts.
 FUZZ_TARGETS := $(patsubst tests/fuzz/target_%.c,%,$(wildcard tests/fuzz/target_*.c))
-FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) tests/unit/fixture.c \
-	$(addprefix tests/host/,host.c host_mmio.c virtio_device.c balloon_rig.c) \
-	$(HOST_PARTS)
+FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) \
+	$(addprefix tests/unit/,fixture.c model.c model_ops.c model_sink.c) $(addprefix tests/host/,host.c host_mmio.c virtio_device.c \
+	balloon_rig.c) $(HOST_PARTS)
 
 # What is in the kernel when nothing is switched off.
 KERNEL_C_WHOLE := $(KERNEL_C)
@@ -165,7 +165,7 @@ FUZZ_CC := $(if $(is_clang),$(CC),clang)
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -Dsniprintf=snprintf -Diprintf=printf -fno-omit-frame-pointer \
 	-I. -Itests/host -DDEBUG=0 $(SWITCHES) -MMD -MP
 # The judges are not under test themselves, and want to be fast.
-FUZZ_JUDGES := mm/check.c mm/states.c tests/fuzz/alloc_model.c
+FUZZ_JUDGES := mm/check.c mm/states.c tests/unit/model.c
 SANITIZERS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 fuzz_of = $(if $(filter $(FUZZ_JUDGES),$(1)),-O2,$(SANITIZERS))
 

@@ -203,6 +203,30 @@ def test_a_word_on_what_is_shared_is_missed(line, refused, tmp_path):
     assert (done.returncode == 1) == refused, done.stderr
 
 
+@pytest.mark.parametrize("code, complaint", [
+    ("int f(int a, int b, int c, int d, int e, int g);", None),
+    ("int f(int a, int b, int c,\n      int d, int e, int g, int h);", "a.c:1: 7 parameters"),
+    ("static int f(int a, int b, int c, int d, int e, int g, int h)\n{\n}", "a.c:1: 7 parameters"),
+    ("int f(int a, int b, int c, int d, int e, void (*g)(int, int));", None),
+    ("int f(const char *format, int a, int b, int c, int d, int e, ...);", None),
+    ("struct s {\n\tint (*f)(int, int, int, int, int, int, int);\n};", "a.c:2: 7 parameters"),
+    ("void f(void)\n{\n\tg(1, 2, 3, 4, 5, 6, 7);\n}", None), ("ROW(1, 2, 3, 4, 5, 6, 7);", None),
+    ("#define f(a, b, c, d, e, g, h) 0", None), ("int a[] = {f(1, 2, 3, 4, 5, 6, 7)};", None),
+    ("int f(void) { return g(1, true); }", "a.c:1: a bare true in a call of g"),
+    ("int f(void)\n{\n\treturn s->g(x,\n\t\t    false);\n}", "a.c:3: a bare false in a call of g"),
+    ("int f(void) { return (*g)(true); }", "a.c:1: a bare true in a call of a pointer"),
+    ("#define F(x) g(x, true)", "a.c:1: a bare true in a call of g"),
+    ("int f(void) { return g((struct s){.a = true}, b == true, h(), x ? true : false); }", None),
+    ("int f(void) { /* g(true) */ log(\"g(true)\"); return x && (true); }", None),
+    ("int f(void) { while (true) __atomic_store_n(&a, true, 0); }", None),
+])
+def test_calls_that_dont_say_what_they_mean_are_found(code, complaint, tmp_path):
+    (tmp_path / "a.c").write_text(code + "\n", encoding="ascii")
+    status, errors = script("check-arguments", str(tmp_path / "a.c"))
+    assert (status, len(errors.splitlines())) == ((1, 1) if complaint else (0, 0)), errors
+    assert (complaint or "") in errors
+
+
 @pytest.mark.parametrize("name, text, refused", [
     ("a.md", "[there](b.md#a-heading) and [here](#mine)\n# Mine\n", False), ("a.md", "[there](c.md)", True),
     ("a.md", "[there](b.md#other)", True), ("a.md", "[out](https://example.org/c.md), `mm/run.h`", False),

@@ -11,46 +11,7 @@
 #include <string.h>
 
 #include "lib/types.h"
-
-struct fuzz_input {
-	const uint8_t *at;
-	const uint8_t *end;
-};
-
-static inline struct fuzz_input fuzz_input(const uint8_t *data, size_t bytes)
-{
-	return (struct fuzz_input){data, data + bytes};
-}
-
-static inline size_t fuzz_left(const struct fuzz_input *in)
-{
-	return (size_t)(in->end - in->at);
-}
-
-static inline unsigned fuzz_u8(struct fuzz_input *in)
-{
-	return in->at < in->end ? *in->at++ : 0;
-}
-
-static inline unsigned fuzz_u16(struct fuzz_input *in)
-{
-	unsigned low = fuzz_u8(in);
-
-	return low | fuzz_u8(in) << 8;
-}
-
-static inline uint32_t fuzz_u32(struct fuzz_input *in)
-{
-	uint32_t low = fuzz_u16(in);
-
-	return low | (uint32_t)fuzz_u16(in) << 16;
-}
-
-/* The next byte, below limit (at most 256). */
-static inline unsigned fuzz_below(struct fuzz_input *in, unsigned limit)
-{
-	return fuzz_u8(in) % limit;
-}
+#include "tests/unit/choices.h"
 
 /* Prints where and what, and all that was logged, and aborts. */
 _Noreturn void fuzz_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -183,9 +183,9 @@ static uint8_t *used_ring(unsigned index, unsigned *size)
 	return (uint8_t *)host_frames + q->device;
 }
 
-static void scribble(struct fuzz_input *in, unsigned how)
+static void scribble(struct choices *in, unsigned how)
 {
-	unsigned size, index = how & 1 ? 2 : device.reporting_index, byte = fuzz_u8(in);
+	unsigned size, index = how & 1 ? 2 : device.reporting_index, byte = choice_u8(in);
 	uint8_t *used = used_ring(index, &size);
 	uint32_t id, length;
 	uint16_t idx;
@@ -195,8 +195,8 @@ static void scribble(struct fuzz_input *in, unsigned how)
 	memcpy(&idx, used + 2, 2);
 	switch (how >> 1 & 3) {
 	case 0: /* an entry */
-		id = how & 8 ? fuzz_u32(in) : byte;
-		length = fuzz_u16(in);
+		id = how & 8 ? choice_u32(in) : byte;
+		length = choice_u16(in);
 		memcpy(used + 4 + 8 * (idx % size), &id, 4);
 		memcpy(used + 8 + 8 * (idx % size), &length, 4);
 		idx++;
@@ -216,9 +216,9 @@ static void scribble(struct fuzz_input *in, unsigned how)
 
 /* --- others --- */
 
-static void allocate(struct fuzz_input *in)
+static void allocate(struct choices *in)
 {
-	unsigned byte = fuzz_u8(in), order = byte % 11, want = byte >> 6 ? MM_ANY : MM_ZERO_COLD;
+	unsigned byte = choice_u8(in), order = byte % 11, want = byte >> 6 ? MM_ANY : MM_ZERO_COLD;
 	pfn_t pfn;
 
 	if (held_count == HELD_MAX)
@@ -251,11 +251,11 @@ static void set_knob(const char *name, uint64_t value)
 
 /* --- a run --- */
 
-static void plug(struct fuzz_input *in)
+static void plug(struct choices *in)
 {
 	static const struct mm_range range = {FIRST_FRAME, FIRST_FRAME + FRAMES, MM_FRESH_DIRTY};
 	static const unsigned sizes[] = {0, 1, 2, 4, 8, 32, 128, 256};
-	unsigned head = fuzz_u8(in), features = fuzz_u8(in);
+	unsigned head = choice_u8(in), features = choice_u8(in);
 
 	FUZZ_CHECK(mm_meta_bytes(&range, 1) <= sizeof(metadata));
 	FUZZ_CHECK(mm_init(&mm, &range, 1, metadata, sizeof(metadata)) == 0);
@@ -272,23 +272,23 @@ static void plug(struct fuzz_input *in)
 			   (features & 4 ? BALLOON_F_REPORTING : 0),
 		.behind_bridge = features & 0x20,
 		.num_pages = features & 0x40 ? 0x12345 : 0,
-		.lie = (enum device_lie)(fuzz_u8(in) % LIE_COUNT),
+		.lie = (enum device_lie)(choice_u8(in) % LIE_COUNT),
 	};
 	set_knob("report.poison", features >> 7);
 	virtio_device_plug(&device);
-	for (unsigned pokes = fuzz_u8(in) % 16; pokes; pokes--) {
+	for (unsigned pokes = choice_u8(in) % 16; pokes; pokes--) {
 		struct device_function *f = &device.functions[device.function_count - 1];
-		unsigned at = fuzz_u8(in);
+		unsigned at = choice_u8(in);
 
-		f->config[at] = (uint8_t)fuzz_u8(in);
+		f->config[at] = (uint8_t)choice_u8(in);
 		lied = true;
 	}
 	lie_at = 0;
-	lie_count = fuzz_u8(in) % (LIES_MAX + 1);
+	lie_count = choice_u8(in) % (LIES_MAX + 1);
 	for (unsigned i = 0; i < lie_count; i++) {
-		lies[i].skip = (uint8_t)fuzz_u8(in);
-		lies[i].how = (uint8_t)fuzz_u8(in);
-		lies[i].value = (uint8_t)fuzz_u8(in);
+		lies[i].skip = (uint8_t)choice_u8(in);
+		lies[i].how = (uint8_t)choice_u8(in);
+		lies[i].value = (uint8_t)choice_u8(in);
 	}
 	host_mmio_read_hook = read_hook;
 	host_mmio_write_hook = write_hook;
@@ -324,9 +324,9 @@ static bool start(void)
 	return true;
 }
 
-static void step(struct fuzz_input *in)
+static void step(struct choices *in)
 {
-	unsigned op = fuzz_u8(in);
+	unsigned op = choice_u8(in);
 
 	switch (op % 8) {
 	case 0:
@@ -354,7 +354,7 @@ static void step(struct fuzz_input *in)
 		else if (op & 0x40)
 			mm_drain(&mm);
 		else
-			device.lie = (enum device_lie)(fuzz_u8(in) % LIE_COUNT);
+			device.lie = (enum device_lie)(choice_u8(in) % LIE_COUNT);
 	}
 }
 
@@ -392,7 +392,7 @@ static void check_off(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct fuzz_input in = fuzz_input(data, bytes);
+	struct choices in = choices_of(data, bytes);
 
 	fuzz_knobs_reset();
 	set_knob("report.order", 3);
@@ -409,7 +409,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	matched = was_stuck = lied = false;
 	plug(&in);
 	if (start()) {
-		for (unsigned i = 0; i < STEPS_MAX && fuzz_left(&in); i++) {
+		for (unsigned i = 0; i < STEPS_MAX && choice_left(&in); i++) {
 			uint64_t calls = host_mmio_calls();
 
 			step(&in);

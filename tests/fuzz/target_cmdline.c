@@ -146,15 +146,15 @@ static int read_number(const char *text, bool size, uint64_t *out)
 	return 0;
 }
 
-static void run_number(struct fuzz_input *in, bool size)
+static void run_number(struct choices *in, bool size)
 {
-	uint64_t min = fuzz_u8(in), max = fuzz_u32(in), out = 12345, want;
+	uint64_t min = choice_u8(in), max = choice_u32(in), out = 12345, want;
 	char err[KNOB_ERROR_BYTES] = "";
 	char *text;
 
-	if (fuzz_u8(in) & 1)
+	if (choice_u8(in) & 1)
 		max = ~max;
-	text = text_of(in->at, fuzz_left(in));
+	text = text_of(in->at, choice_left(in));
 	bool good = read_number(text, size, &want) == 0 && want >= min && want <= max;
 	int result = parse_u64(text, (struct parse_range){size ? PARSE_SIZE : PARSE_NUMBER, min, max}, &out, err,
 			       sizeof(err));
@@ -167,20 +167,20 @@ static void run_number(struct fuzz_input *in, bool size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct fuzz_input in = fuzz_input(data, bytes < TEXT_MAX ? bytes : TEXT_MAX);
-	unsigned mode = fuzz_u8(&in);
+	struct choices in = choices_of(data, bytes < TEXT_MAX ? bytes : TEXT_MAX);
+	unsigned mode = choice_u8(&in);
 	char *text;
 
 	fuzz_knobs_reset();
 	host_log_clear();
 	switch (mode % 4) {
 	case 0:
-		text = text_of(in.at, fuzz_left(&in));
+		text = text_of(in.at, choice_left(&in));
 		run_text(text);
 		free(text);
 		break;
 	case 1:
-		run_options(in.at, fuzz_left(&in));
+		run_options(in.at, choice_left(&in));
 		break;
 	default:
 		run_number(&in, mode & 1);

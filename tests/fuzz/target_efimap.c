@@ -27,10 +27,10 @@ static void probe(pfn_t pfn)
 
 /* An entry is 10 bytes: type, shifts, start, pages. Shifts make small numbers of bytes reach far, all ones and odd
  * addresses included. */
-static struct boot_range take_entry(struct fuzz_input *in)
+static struct boot_range take_entry(struct choices *in)
 {
-	unsigned type = fuzz_u8(in), shifts = fuzz_u8(in);
-	uint64_t start = fuzz_u32(in), pages = fuzz_u32(in);
+	unsigned type = choice_u8(in), shifts = choice_u8(in);
+	uint64_t start = choice_u32(in), pages = choice_u32(in);
 	struct boot_range r = {.type = type & 0x80 ? ~type : type & 0x1f};
 
 	r.attributes = type & 0x40 ? 8 : 0;
@@ -111,13 +111,13 @@ static void check_find(const struct memmap *m, uint64_t frames, pfn_t below)
 }
 
 /* The kernel's own changes, against the kinds that the probed frames have. */
-static void change(struct memmap *m, struct fuzz_input *in)
+static void change(struct memmap *m, struct choices *in)
 {
 	static const enum memmap_kind kinds[] = {MEMMAP_NONE,	MEMMAP_FREE,   MEMMAP_LOST,
 						 MEMMAP_KERNEL, MEMMAP_TABLES, MEMMAP_METADATA};
-	enum memmap_kind kind = kinds[fuzz_below(in, ARRAY_LEN(kinds))];
-	pfn_t start = probe_count ? probes[fuzz_u16(in) % probe_count] : fuzz_u16(in);
-	pfn_t end = start + fuzz_u16(in);
+	enum memmap_kind kind = kinds[choice_below(in, ARRAY_LEN(kinds))];
+	pfn_t start = probe_count ? probes[choice_u16(in) % probe_count] : choice_u16(in);
+	pfn_t end = start + choice_u16(in);
 	enum memmap_kind before[PROBES_MAX];
 	size_t count = m->count;
 
@@ -131,7 +131,7 @@ static void change(struct memmap *m, struct fuzz_input *in)
 	check_shape(m);
 	for (size_t i = 0; i < probe_count; i++)
 		FUZZ_CHECK(memmap_at(m, probes[i]) == (probes[i] >= start && probes[i] < end ? kind : before[i]));
-	check_find(m, 1 + fuzz_u8(in), end);
+	check_find(m, 1 + choice_u8(in), end);
 }
 
 /* The loader maps what it believes to be memory; it must not run out of the tables that it asked for. */
@@ -153,17 +153,17 @@ static void check_tables(bool gib_pages)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct fuzz_input in = fuzz_input(data, bytes);
+	struct choices in = choices_of(data, bytes);
 	static struct memmap m;
-	unsigned head = fuzz_u8(&in), changes = head & 7;
-	pfn_t limit = (head & 8) ? (pfn_t)1 << 30 : (pfn_t)1 << (fuzz_u8(&in) % 41);
+	unsigned head = choice_u8(&in), changes = head & 7;
+	pfn_t limit = (head & 8) ? (pfn_t)1 << 30 : (pfn_t)1 << (choice_u8(&in) % 41);
 	uint64_t covered = 0;
 
 	entry_count = 0;
 	probe_count = 0;
 	fuzz_said = 0;
 	probe(limit);
-	while (fuzz_left(&in) > 6u * changes && entry_count < ENTRIES_MAX) {
+	while (choice_left(&in) > 6u * changes && entry_count < ENTRIES_MAX) {
 		struct boot_range *r = &entries[entry_count++];
 
 		*r = take_entry(&in);
@@ -183,7 +183,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	for (int kind = MEMMAP_NONE + 1; kind < MEMMAP_KINDS; kind++)
 		covered += memmap_frames(&m, (enum memmap_kind)kind);
 	FUZZ_CHECK(covered <= limit);
-	check_find(&m, 1 + fuzz_u8(&in), limit);
+	check_find(&m, 1 + choice_u8(&in), limit);
 	while (changes--)
 		change(&m, &in);
 	check_tables(head & 0x10);

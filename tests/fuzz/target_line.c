@@ -151,16 +151,16 @@ static void finished(const struct line *line, enum line_event event, unsigned co
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct fuzz_input in = fuzz_input(data, bytes);
-	unsigned columns = LINE_COLUMNS_MIN + fuzz_u8(&in), how = fuzz_u8(&in), every = how & 0x1f;
+	struct choices in = choices_of(data, bytes);
+	unsigned columns = LINE_COLUMNS_MIN + choice_u8(&in), how = choice_u8(&in), every = how & 0x1f;
 	static struct line line;
 
 	begin(&line, columns);
 	history = (struct history){.bytes = history_bytes, .size = sizeof(history_bytes)};
 	line.history = how & 0x20 ? &history : NULL;
 	line.complete = how & 0x40 ? complete : NULL;
-	for (unsigned i = 1; fuzz_left(&in); i++) {
-		enum line_event event = line_feed(&line, (unsigned char)fuzz_u8(&in));
+	for (unsigned i = 1; choice_left(&in); i++) {
+		enum line_event event = line_feed(&line, (unsigned char)choice_u8(&in));
 
 		if (event != LINE_EDITING) {
 			finished(&line, event, columns);

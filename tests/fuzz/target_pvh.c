@@ -76,15 +76,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	static struct memmap m;
 	struct boot_range *ranges = malloc(RANGES_MAX * sizeof(*ranges));
 	const struct pvh_reader reader = {map, fuzz_say, ranges, RANGES_MAX};
-	struct fuzz_input in = fuzz_input(data, bytes);
+	struct choices in = choices_of(data, bytes);
 	struct pvh_error error = {0};
 
 	fuzz_said = 0;
-	memory_base = (uint64_t)fuzz_u32(&in) << 4;
+	memory_base = (uint64_t)choice_u32(&in) << 4;
 	struct boot_info info = {.kernel_paddr = KERNEL, .kernel_bytes = MIB};
-	info.start_info = memory_base + fuzz_u16(&in);
+	info.start_info = memory_base + choice_u16(&in);
 	memory = in.at;
-	memory_bytes = fuzz_left(&in);
+	memory_bytes = choice_left(&in);
 	if (pvh_start_info(&reader, &info, &error)) {
 		FUZZ_CHECK(info.range_count <= RANGES_MAX);
 		FUZZ_CHECK(fuzz_said <= RANGES_MAX / 2 + PVH_MODULES_MAX + 2);

@@ -47,10 +47,10 @@ static size_t used_at(unsigned field)
 	return virtq_used_offset(size) + field;
 }
 
-static void add(struct fuzz_input *in)
+static void add(struct choices *in)
 {
 	struct virtq_buffer buffers[VIRTQ_SIZE_MAX];
-	unsigned shape = fuzz_u8(in), readable = shape & 3, writable = shape >> 2 & 7;
+	unsigned shape = choice_u8(in), readable = shape & 3, writable = shape >> 2 & 7;
 	uint64_t bytes = 0;
 
 	if (readable + writable == 0)
@@ -58,7 +58,7 @@ static void add(struct fuzz_input *in)
 	if (readable + writable > size)
 		return; /* a caller's mistake */
 	for (unsigned i = 0; i < readable + writable; i++) {
-		buffers[i] = (struct virtq_buffer){.dma = 0x1000u * i, .bytes = 1 + fuzz_u8(in)};
+		buffers[i] = (struct virtq_buffer){.dma = 0x1000u * i, .bytes = 1 + choice_u8(in)};
 		if (shape & 0x80)
 			buffers[i].bytes <<= 20;
 		bytes += i >= readable ? buffers[i].bytes : 0;
@@ -148,18 +148,18 @@ static void answer(unsigned n, uint32_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct fuzz_input in = fuzz_input(data, bytes);
+	struct choices in = choices_of(data, bytes);
 	unsigned op;
 
-	size = 1u << fuzz_below(&in, 8);
+	size = 1u << choice_below(&in, 8);
 	host_log_clear();
 	memory = aligned_alloc(16, (virtq_bytes(size) + 15) / 16 * 16);
 	memset(memory, 0, virtq_bytes(size));
 	virtq_init(&q, 3, size, memory);
 	q.notify = &doorbell;
 	model = (struct model){.free = size};
-	while (fuzz_left(&in)) {
-		switch ((op = fuzz_u8(&in)) % 8) {
+	while (choice_left(&in)) {
+		switch ((op = choice_u8(&in)) % 8) {
 		case 0:
 		case 1:
 			add(&in);
@@ -171,18 +171,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			kick();
 			break;
 		case 4:
-			answer(op >> 3, fuzz_u16(&in));
+			answer(op >> 3, choice_u16(&in));
 			break;
 		case 5: /* an entry and an index of the device's invention */
-			store(used_at(4 + 8 * (load16(used_at(2)) % size)), op & 0x80 ? fuzz_u32(&in) : op >> 3, 4);
-			store(used_at(8 + 8 * (load16(used_at(2)) % size)), fuzz_u32(&in), 4);
+			store(used_at(4 + 8 * (load16(used_at(2)) % size)), op & 0x80 ? choice_u32(&in) : op >> 3, 4);
+			store(used_at(8 + 8 * (load16(used_at(2)) % size)), choice_u32(&in), 4);
 			store(used_at(2), load16(used_at(2)) + 1u, 2);
 			break;
 		case 6: /* the index jumps */
-			store(used_at(2), load16(used_at(2)) + (uint32_t)(int8_t)fuzz_u8(&in), 2);
+			store(used_at(2), load16(used_at(2)) + (uint32_t)(int8_t)choice_u8(&in), 2);
 			break;
 		default: /* anything anywhere, in what the driver alone should write as well */
-			store((fuzz_u16(&in) % (virtq_bytes(size) - 1)), fuzz_u8(&in), 1);
+			store((choice_u16(&in) % (virtq_bytes(size) - 1)), choice_u8(&in), 1);
 		}
 		FUZZ_CHECK(q.free_count == model.free);
 	}

@@ -1,21 +1,15 @@
-/* What the allocator may do; see alloc_model.h. */
-#include "tests/fuzz/alloc_model.h"
+/* What the allocator may do; see model.h. */
+#include "tests/unit/model.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-#include "host.h"
 #include "mm/marks.h"
 
-#define META_BYTES_MAX (4u << 20)
-#define RANGES_MAX     4u
-#define RANGE_MAX      1400u
-#define FRAME_WORDS    (FRAME_SIZE / sizeof(uint32_t))
-#define JUNK	       0xb6b6b6b6u
+#define FRAME_WORDS (FRAME_SIZE / sizeof(uint32_t))
+#define JUNK	    0xb6b6b6b6u
 
 struct model model;
 
-static struct mm allocator;
-static _Alignas(64) unsigned char metadata[META_BYTES_MAX];
 static bool zero_at_free_now;
 
 /* Tags lie in the frame's first and last word, and one between. */
@@ -62,79 +56,16 @@ static struct model_frame *row_of(pfn_t pfn)
 	return NULL;
 }
 
-static int by_pfn(const void *a, const void *b)
+void model_begin(struct mm *mm, struct model_frame *frames, unsigned count, struct model_block *held)
 {
-	pfn_t x = ((const struct model_frame *)a)->pfn, y = ((const struct model_frame *)b)->pfn;
-
-	return x < y ? -1 : x > y;
-}
-
-/* A range is 4 bytes: where, how far from there, how long, freshness with the length's high bits. */
-static struct mm_range take_range(struct fuzz_input *in)
-{
-	static const pfn_t places[] = {
-		0,
-		512,
-		GIB_FRAMES,
-		GIB_FRAMES + 1024,
-		MM_PFN_4G - 1024,
-		MM_PFN_4G,
-		MM_PFN_4G + 1024,
-		MM_PFN_4G + 2 * GIB_FRAMES - 512,
-	};
-	unsigned place = fuzz_u8(in), offset = fuzz_u8(in), length = fuzz_u8(in), how = fuzz_u8(in);
-	pfn_t start = places[place % ARRAY_LEN(places)] + offset * 2u;
-
-	length |= how << 8 & 0x700;
-	return (struct mm_range){start, start + length % (RANGE_MAX + 1),
-				 how & 0x80 ? MM_FRESH_REPORTED : MM_FRESH_DIRTY};
-}
-
-/* Sorts the rows, and drops those that are there twice. */
-static void sort_frames(void)
-{
-	unsigned kept = 0;
-
-	qsort(model.frames, model.count, sizeof(model.frames[0]), by_pfn);
-	for (unsigned i = 0; i < model.count; i++)
-		if (model.frames[i].pfn != 0 && (kept == 0 || model.frames[i].pfn != model.frames[kept - 1].pfn))
-			model.frames[kept++] = model.frames[i];
-	model.count = kept;
-}
-
-bool model_begin(struct fuzz_input *in)
-{
-	static const unsigned cpus[] = {1, 2, 3, 9};
-	struct mm_range ranges[RANGES_MAX];
-	unsigned head = fuzz_u8(in), count = 1 + head % RANGES_MAX;
-
-	host_cpus = cpus[head >> 2 & 3];
-	model = (struct model){.mm = &allocator, .next_tag = 1};
+	model = (struct model){.mm = mm, .frames = frames, .count = count, .held = held, .next_tag = 1};
 	for (unsigned i = 0; i < count; i++) {
-		ranges[i] = take_range(in);
-		if (model.count + ranges[i].end - ranges[i].start > MODEL_FRAMES_MAX)
-			ranges[i].end = ranges[i].start;
-		for (pfn_t pfn = ranges[i].start; pfn < ranges[i].end; pfn++)
-			model.frames[model.count++].pfn = pfn;
+		frames[i].state = mm_frame_state(mm, frames[i].pfn);
+		CHECK(frames[i].state == MM_STATE_DIRTY || frames[i].state == MM_STATE_REPORTED);
+		if (!DEBUG || frames[i].state != MM_STATE_DIRTY) /* else it has been filled, and is looked at again */
+			frame_write(frames[i].pfn, JUNK);
 	}
-	sort_frames();
-	size_t meta_bytes = mm_meta_bytes(ranges, count);
-	FUZZ_CHECK((meta_bytes == 0) == (model.count == 0));
-	if (meta_bytes == 0 || meta_bytes > sizeof(metadata))
-		return false;
-	memset(metadata, 0xa5, smaller(meta_bytes + 64, sizeof(metadata))); /* any contents will do */
-	FUZZ_CHECK(mm_init(&allocator, ranges, count, metadata, meta_bytes) == 0);
-	FUZZ_CHECK(meta_bytes + 64 > sizeof(metadata) || metadata[meta_bytes] == 0xa5);
-	for (unsigned i = 0; i < model.count; i++) {
-		model.frames[i].state = mm_frame_state(&allocator, model.frames[i].pfn);
-		FUZZ_CHECK(model.frames[i].state == MM_STATE_DIRTY || model.frames[i].state == MM_STATE_REPORTED);
-		frame_write(model.frames[i].pfn, JUNK);
-	}
-	mm_cache_enable(&allocator, (head & 0x10) == 0);
-	model.keeps_zero = head & 0x20;
-	model.shuffled = head & 0x40;
-	model.traced = head & 0x80;
-	return true;
+	model_policy_changed();
 }
 
 /* --- what a request can count on --- */
@@ -155,7 +86,7 @@ static bool cpu_keeps(const struct mm_cpu *cpu, pfn_t pfn)
 
 bool model_kept_elsewhere(pfn_t pfn)
 {
-	return mm_frame_state(model.mm, pfn) == MM_STATE_CACHED && !cpu_keeps(&model.mm->cpu[host_cpu], pfn);
+	return mm_frame_state(model.mm, pfn) == MM_STATE_CACHED && !cpu_keeps(&model.mm->cpu[mm_port_cpu()], pfn);
 }
 
 static bool in_flight_has(pfn_t pfn)
@@ -170,16 +101,16 @@ static bool in_flight_has(pfn_t pfn)
 	return false;
 }
 
-static bool can_be_had(pfn_t pfn, bool in_flight)
+static bool can_be_had(pfn_t pfn, enum model_counts counts)
 {
 	enum mm_state state = mm_frame_state(model.mm, pfn);
 
 	if (state == MM_STATE_CACHED)
-		return cpu_keeps(&model.mm->cpu[host_cpu], pfn);
-	return is_free(state) || (state == MM_STATE_ISOLATED && (in_flight || !in_flight_has(pfn)));
+		return cpu_keeps(&model.mm->cpu[mm_port_cpu()], pfn);
+	return is_free(state) || (state == MM_STATE_ISOLATED && (counts == COUNT_IN_FLIGHT || !in_flight_has(pfn)));
 }
 
-uint64_t model_blocks(unsigned order, unsigned want, bool in_flight)
+uint64_t model_blocks(unsigned order, unsigned want, enum model_counts counts)
 {
 	uint64_t blocks = 0, run = 0;
 	pfn_t next = 0;
@@ -193,7 +124,7 @@ uint64_t model_blocks(unsigned order, unsigned want, bool in_flight)
 		next = pfn + 1;
 		if ((want & MM_BELOW_4G) && pfn >= MM_PFN_4G)
 			break;
-		if (run != pfn % (1ull << order) || !can_be_had(pfn, in_flight))
+		if (run != pfn % (1ull << order) || !can_be_had(pfn, counts))
 			continue;
 		if (++run == 1ull << order) {
 			blocks++;
@@ -222,21 +153,21 @@ enum model_can model_can_take(pfn_t start, unsigned count)
 
 void model_hold(pfn_t pfn, unsigned order, unsigned want)
 {
-	FUZZ_CHECK(pfn % (1ull << order) == 0);
-	FUZZ_CHECK(!(want & MM_BELOW_4G) || pfn + (1ull << order) <= MM_PFN_4G);
+	CHECK(pfn % (1ull << order) == 0);
+	CHECK(!(want & MM_BELOW_4G) || pfn + (1ull << order) <= MM_PFN_4G);
 	for (pfn_t f = pfn; f < pfn + (1ull << order); f++) {
 		struct model_frame *row = row_of(f);
 
-		FUZZ_CHECK(row);
-		FUZZ_CHECK(row->state != MM_STATE_ALLOCATED && row->state != MM_STATE_UNMANAGED);
-		FUZZ_CHECK(!in_flight_has(f));
+		CHECK(row);
+		CHECK(row->state != MM_STATE_ALLOCATED && row->state != MM_STATE_UNMANAGED);
+		CHECK(!in_flight_has(f));
 		if ((want & ~MM_BELOW_4G) != MM_ANY)
-			FUZZ_CHECK(frame_is_zero(f));
+			CHECK(frame_is_zero(f));
 		row->state = MM_STATE_ALLOCATED;
 		row->tag = model.next_tag++;
 		frame_write(f, row->tag);
 	}
-	FUZZ_CHECK(model.held_count < MODEL_HELD_MAX);
+	CHECK(model.held_count < MODEL_HELD_MAX);
 	model.held[model.held_count++] = (struct model_block){pfn, order};
 }
 
@@ -248,7 +179,7 @@ struct model_block model_drop(unsigned at)
 	for (pfn_t f = block.pfn; f < block.pfn + (1ull << block.order); f++) {
 		struct model_frame *row = row_of(f);
 
-		FUZZ_CHECK(frame_reads(f, row->tag));
+		CHECK(frame_reads(f, row->tag));
 		row->state = zero_at_free_now ? MM_STATE_ZERO : MM_STATE_DIRTY;
 	}
 	return block;
@@ -261,7 +192,7 @@ bool model_reads_zero(pfn_t pfn)
 
 void model_junk(pfn_t pfn)
 {
-	FUZZ_CHECK(row_of(pfn));
+	CHECK(row_of(pfn));
 	frame_write(pfn, JUNK);
 }
 
@@ -308,8 +239,8 @@ void model_step(void)
 		if (now == row->state)
 			continue;
 		if (row->state == MM_STATE_ALLOCATED || row->state == MM_STATE_UNMANAGED || !may_become(row, now))
-			fuzz_fail(__FILE__, __LINE__, "frame 0x%llx went from %s to %s", (unsigned long long)row->pfn,
-				  mm_state_name(row->state), mm_state_name(now));
+			test_port_fail(__FILE__, __LINE__, "frame 0x%llx went from %s to %s",
+				       (unsigned long long)row->pfn, mm_state_name(row->state), mm_state_name(now));
 		row->state = now;
 	}
 	model.touched = 0;
@@ -317,14 +248,14 @@ void model_step(void)
 
 void model_check_all(void)
 {
-	FUZZ_CHECK(mm_check(model.mm));
+	CHECK(mm_check(model.mm));
 	for (unsigned i = 0; i < model.count; i++) {
 		const struct model_frame *row = &model.frames[i];
 
 		if (row->state == MM_STATE_ALLOCATED)
-			FUZZ_CHECK(frame_reads(row->pfn, row->tag));
+			CHECK(frame_reads(row->pfn, row->tag));
 		if (row->state == MM_STATE_ZERO || row->state == MM_STATE_REPORTED_ZERO)
-			FUZZ_CHECK(frame_reads(row->pfn, 0));
+			CHECK(frame_reads(row->pfn, 0));
 	}
 }
 
@@ -337,18 +268,18 @@ void model_check_sums(void)
 	for (unsigned i = 0; i < model.count; i++)
 		count[mm_frame_state(model.mm, model.frames[i].pfn)]++;
 	mm_totals(model.mm, &totals);
-	FUZZ_CHECK(totals.managed == model.count - model.retired);
-	FUZZ_CHECK(totals.free + totals.allocated + totals.isolated == totals.managed);
-	FUZZ_CHECK(totals.allocated == count[MM_STATE_ALLOCATED]);
-	FUZZ_CHECK(totals.isolated == count[MM_STATE_ISOLATED]);
-	FUZZ_CHECK(totals.cached == count[MM_STATE_CACHED]);
-	FUZZ_CHECK(totals.zero == count[MM_STATE_ZERO]);
-	FUZZ_CHECK(totals.reported == count[MM_STATE_REPORTED] + count[MM_STATE_REPORTED_ZERO]);
+	CHECK(totals.managed == model.count - model.retired);
+	CHECK(totals.free + totals.allocated + totals.isolated == totals.managed);
+	CHECK(totals.allocated == count[MM_STATE_ALLOCATED]);
+	CHECK(totals.isolated == count[MM_STATE_ISOLATED]);
+	CHECK(totals.cached == count[MM_STATE_CACHED]);
+	CHECK(totals.zero == count[MM_STATE_ZERO]);
+	CHECK(totals.reported == count[MM_STATE_REPORTED] + count[MM_STATE_REPORTED_ZERO]);
 	mm_buddy(model.mm, rows);
 	for (unsigned order = 0; order <= MM_ORDER_MAX; order++) {
 		in_blocks += rows[order].free_blocks << order;
-		FUZZ_CHECK(rows[order].zero_blocks <= rows[order].free_blocks);
-		FUZZ_CHECK(rows[order].reported_blocks <= rows[order].free_blocks);
+		CHECK(rows[order].zero_blocks <= rows[order].free_blocks);
+		CHECK(rows[order].reported_blocks <= rows[order].free_blocks);
 	}
-	FUZZ_CHECK(in_blocks <= totals.free && in_blocks + totals.cached >= totals.free);
+	CHECK(in_blocks <= totals.free && in_blocks + totals.cached >= totals.free);
 }

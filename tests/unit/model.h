@@ -1,4 +1,9 @@
-/* What the allocator may do, the naive way: one row for each frame. For the fuzz target alloc.
+/* What the allocator may do, the naive way: one row for each frame. For random operations (model_ops.h), which the unit
+ * tests make of random numbers and the fuzz target alloc of its input.
+ *
+ * The model doesn't know which block is the best one. It knows which frames may be given out, when a request must
+ * succeed, which states may follow from which, and what is written where: every frame that is held carries a tag, so a
+ * frame handed out twice shows. mm_check knows the rest.
  *
  * There is one model at a time, of one allocator with at most MODEL_FRAMES_MAX frames. It reads the allocator's caches
  * and reports in flight, to know what a request can count on, and writes nothing but the frames that it holds.
@@ -6,7 +11,8 @@
 #pragma once
 
 #include "mm/state.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/unit/choices.h"
+#include "tests/unit/test.h"
 
 #define MODEL_FRAMES_MAX 2048u
 #define MODEL_HELD_MAX	 2048u
@@ -28,23 +34,23 @@ struct model {
 		pfn_t pfn;
 		enum mm_state state; /* after the last step; CACHED counts as DIRTY */
 		uint32_t tag;	     /* what a held frame must read */
-	} frames[MODEL_FRAMES_MAX];
+	} * frames;
 	unsigned held_count;
-	struct model_block held[MODEL_HELD_MAX];
+	struct model_block *held;
 	unsigned retired;
 	unsigned touched;
-	bool keeps_zero; /* the host does: report.poison */
-	bool shuffled, traced;
 	uint32_t next_tag;
 };
 extern struct model model;
 
-/* Makes an allocator as the input says. False: no usable frame, nothing to test. */
-bool model_begin(struct fuzz_input *in);
+/* Begins anew, with an allocator that nothing was asked of yet. frames has its count frames by rising pfn, only pfn
+ * being set; held has room for MODEL_HELD_MAX. Both are the model's until it is begun anew. */
+void model_begin(struct mm *mm, struct model_frame *frames, unsigned count, struct model_block *held);
 
 /* How many blocks of an order a request on this CPU can count on, which is how many it gets before it fails; with or
  * without what is with the device. */
-uint64_t model_blocks(unsigned order, unsigned want, bool in_flight);
+enum model_counts { COUNT_IN_FLIGHT, COUNT_AT_HAND };
+uint64_t model_blocks(unsigned order, unsigned want, enum model_counts counts);
 
 /* Whether mm_take_range gets these frames, on this CPU. */
 enum model_can { CAN_NOT, CAN_PERHAPS, CAN_SURELY };

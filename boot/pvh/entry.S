@@ -102,11 +102,11 @@ pvh_entry:
 	movl $0x80000000, %eax
 	cpuid
 	cmpl $0x80000001, %eax
-	jb no_long_mode
+	jb .Lno_long_mode
 	movl $0x80000001, %eax
 	cpuid
 	btl $29, %edx
-	jnc no_long_mode
+	jnc .Lno_long_mode
 	xorl %ebp, %ebp
 	btl $20, %edx
 	jnc 1f
@@ -163,10 +163,10 @@ pvh_entry:
 	movl $CR0_LONG, %eax
 	movl %eax, %cr0
 	lgdt PADDR(gdt_pointer)
-	ljmp $CODE, $PADDR(long_mode)
+	ljmp $CODE, $PADDR(.Llong_mode)
 
 	.code64
-long_mode:
+.Llong_mode:
 	movl $DATA, %eax
 	movl %eax, %ds
 	movl %eax, %es
@@ -179,8 +179,8 @@ long_mode:
 	jmp *%rax
 
 	.code32
-no_long_mode:
-	movl $PADDR(no_long_mode_text), %esi
+.Lno_long_mode:
+	movl $PADDR(.Lno_long_mode_text), %esi
 1:	movl $1000000, %ecx
 	movl $COM1_STATUS, %edx
 2:	inb %dx, %al
@@ -200,7 +200,7 @@ no_long_mode:
 	.code64
 
 	.section .rodata.pvh, "a", @progbits
-no_long_mode_text:
+.Lno_long_mode_text:
 	.asciz "Nought PANIC: boot: this CPU has no 64-bit mode\r\n"
 	.balign 8
 gdt:

@@ -131,8 +131,7 @@ static bool take_memmap(const struct pvh_reader *r, const struct start_info *s, 
 	for (uint32_t i = 0; i < s->memmap_entries; i++) {
 		struct memmap_entry entry;
 
-		if (s->memmap_paddr == 0 || s->memmap_paddr + i * sizeof(entry) < s->memmap_paddr ||
-		    !copy(r, &entry, s->memmap_paddr + i * sizeof(entry), sizeof(entry)))
+		if (s->memmap_paddr == 0 || !copy(r, &entry, s->memmap_paddr + i * sizeof(entry), sizeof(entry)))
 			return refuse(error, "memmap_paddr", s->memmap_paddr, "the memory map can't be read there");
 		take_entry(r, info, i, &entry);
 	}
@@ -230,7 +229,7 @@ static struct boot_file take_script(const struct pvh_reader *r, const struct sta
 		const uint64_t at = s->modlist_paddr + i * sizeof(struct module);
 		struct module m;
 
-		if (s->modlist_paddr == 0 || at < s->modlist_paddr || !copy(r, &m, at, sizeof(m))) {
+		if (s->modlist_paddr == 0 || !copy(r, &m, at, sizeof(m))) {
 			r->say("PVH: module %u: the list at 0x%lx can't be read there", (unsigned)i,
 			       (unsigned long)s->modlist_paddr);
 			break;

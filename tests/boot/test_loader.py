@@ -23,14 +23,14 @@ def boot(directory, changes, length=None):
     return machine.run(script="version\n", O=directory, MEM="256M", BOOT="efi")
 
 
-# Offsets are those of the ELF header, and of the third program header's p_memsz.
+# Offsets are those of the ELF header, and of the fourth program header's p_memsz, the last segment's.
 @pytest.mark.parametrize("changes, message", [
     pytest.param(None, "loader: kernel.elf: not found on this volume", id="missing"),
     pytest.param({0x12: b"\xb7"}, "loader: kernel.elf: e_machine is 0xb7, 0x3e (x86-64) is needed", id="aarch64"),
     pytest.param({0x04: b"\1"}, "loader: kernel.elf: EI_CLASS is 0x1, 0x2 (64 bits) is needed", id="32-bit"),
     pytest.param({0x05: b"\2"}, "loader: kernel.elf: EI_DATA is 0x2, 0x1 (little-endian) is needed", id="big-endian"),
     pytest.param({0x44: b"\x07"}, "kernel.elf: program header 0: p_flags is 0x7, no segment may be both", id="rwx"),
-    pytest.param({216: b"\0\0\0\x20"}, "loader: too little memory: no 52", id="huge"),
+    pytest.param({272: b"\0\0\0\x20"}, "loader: too little memory: no 52", id="huge"),
 ])
 def test_bad_kernel(changes, message, tmp_path):
     outcome = boot(tmp_path, changes)

@@ -1,4 +1,5 @@
 """Started without firmware, by PVH: on QEMU's own, from what it hands over, and from what nobody should hand over."""
+import contextlib
 import os
 import re
 import socket
@@ -234,19 +235,41 @@ def test_debug():
     """gdb with the kernel's symbols, from the entry on: breakpoints of both kinds hold where nothing is mapped yet."""
     commands = ["hbreak *(unsigned long)&pvh_entry - 0xffffffff80000000", "continue", "x/1xw $rbx", "delete",
                 "nought-boot", "hbreak memory_start", "continue", "backtrace", "nought-log", "kill"]
-    process = subprocess.Popen([machine.RUN], env=machine.environment(MEM="256M", GDB=12347, TIMEOUT=60),
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    process = subprocess.Popen([machine.RUN], env=machine.environment(MEM="256M", GDB=port, TIMEOUT=60),
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert b"waiting for gdb" in process.stderr.readline()
     time.sleep(0.5)
     done = subprocess.run(["gdb", "-batch", "-nx", "-x", os.path.join(machine.ROOT, "scripts/nought.gdb"),
                            *(word for command in commands for word in ("-ex", command)),
                            os.path.join(machine.environment()["O"], "kernel.debug")], stdin=subprocess.DEVNULL,
-                          env={**os.environ, "NOUGHT_GDB": "12347"}, capture_output=True, text=True, timeout=50,
+                          env={**os.environ, "NOUGHT_GDB": port}, capture_output=True, text=True, timeout=50,
                           check=False)
     process.communicate()
     assert "0x336ec578" in done.stdout, done
     assert re.search(r"^#1 +0x[0-9a-f]+ in kernel_main ", done.stdout, re.M), done
     assert "ACPI: 5 tables" in done.stdout, done
+
+
+def test_the_program_headers_are_what_loaders_take():
+    """Others than QEMU's read them (rust-vmm's linux-loader, of Cloud Hypervisor and Firecracker): segments at physical
+    addresses from 1 MiB on, at their distance from each other, and one note, aligned to 4, of 4 and 8 bytes."""
+    with open(kernel(), "rb") as file:
+        image = file.read()
+    at, count = struct.unpack_from("<Q", image, 32)[0], struct.unpack_from("<H", image, 56)[0]
+    headers = [struct.unpack_from("<2I6Q", image, at + 56 * i) for i in range(count)]
+    loads = [header for header in headers if header[0] == 1]
+    assert min(paddr for _, _, _, _, paddr, *_ in loads) == 2 * MIB
+    assert {vaddr - paddr for _, _, _, vaddr, paddr, *_ in loads} == {0xffffffff80000000}
+    assert not [header for header in loads if header[1] & 3 == 3], "a segment is both writable and executable"
+    (_, _, offset, _, _, file_bytes, _, align), = [header for header in headers if header[0] == 4]
+    assert (file_bytes, align) == (24, 4)
+    *numbers, entry = struct.unpack_from("<3I4sQ", image, offset)
+    assert numbers == [4, 8, 18, b"Xen\0"]
+    _, flags, _, _, *_ = next(header for header in loads if header[4] <= entry < header[4] + header[5])
+    assert flags & 1
 
 
 class Stub:
@@ -268,9 +291,18 @@ class Stub:
         self.socket.sendall(f"${packet}#{sum(packet.encode()) & 255:02x}".encode())
         answer = b""
         while not re.search(rb"\$[^#]*#..", answer, re.S):
-            answer += self.socket.recv(65536)
+            data = self.socket.recv(65536)
+            if not data:
+                raise ConnectionError("QEMU has gone")
+            answer += data
         self.socket.sendall(b"+")
         return re.search(rb"\$([^#]*)#", answer, re.S)[1].decode()
+
+    def detach(self):
+        """Lets the guest go on, which may be at its end before the answer is read."""
+        with contextlib.suppress(ConnectionError):
+            self.call("D")
+        self.socket.close()
 
     def read(self, at, count):
         return bytes.fromhex(self.call(f"m{at:x},{count:x}"))
@@ -376,7 +408,7 @@ def test_a_start_info_that_lies(kind, lie, status, said):
                                     QEMUFLAGS=f"-machine {kind} -S -gdb unix:{gdb},server=on,wait=off"))
         start = Start(Stub(gdb))
         lie(start)
-        start.stub.call("D")
+        start.stub.detach()
         output, errors = process.communicate(timeout=40)
     outcome = machine.Outcome(process.returncode, output, errors)
     assert re.search(said, output, re.M), outcome

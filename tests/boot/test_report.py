@@ -1,4 +1,5 @@
 """What reporting gives back to the host, seen from the host: QEMU's resident memory."""
+import pytest
 from machine import Console
 
 MIB = 1 << 20
@@ -38,8 +39,9 @@ def dirty_then_free(knobs="", **settings):
         assert guest.end() == 0
 
 
-def test_reported_memory_leaves_the_host():
-    dirty_then_free()
+@pytest.mark.parametrize("boot", ["pvh", "efi"])
+def test_reported_memory_leaves_the_host(boot):
+    dirty_then_free(BOOT=boot)
 
 
 def test_reported_memory_leaves_the_host_with_free_page_hint():

@@ -3,7 +3,7 @@
  * The first 6 bytes are where the input lies, in units of 16 bytes, and where the start info is in it. Every map is a
  * copy of just the bytes asked for, so that ASan sees a read behind them. Checked: what comes out can be used as it is.
  * The script lies in memory and outside of the kernel, the command line ends, the ranges fit, and the map made of them
- * gives nobody what an entry reserves.
+ * gives nobody what an entry reserves, nor yet what lies below 1 MiB.
  */
 #include <stdlib.h>
 
@@ -94,6 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			FUZZ_CHECK(memory[info.cmdline_file.paddr - memory_base + info.cmdline_file.bytes] == 0);
 		memmap_build(&m, ranges, info.range_count, LIMIT, fuzz_say);
 		check_reserved(&m, &info);
+		for (pfn_t pfn = 0; pfn < MIB >> FRAME_SHIFT; pfn++)
+			FUZZ_CHECK(memmap_at(&m, pfn) != MEMMAP_FREE);
 		check_script(&m, &info.script_file);
 	} else {
 		FUZZ_CHECK(error.what && fuzz_printable(error.what));

@@ -410,12 +410,14 @@ TEST(pvh, modules_where_none_can_be)
 		{64 * MIB - 1, 2, "doesn't lie in what the map calls memory"},	  /* its end sticks out */
 		{16 * MIB, 17 * MIB, "doesn't lie in what the map calls memory"}, /* over a window */
 		{0x500, 1, "doesn't lie in what the map calls memory"},
+		{129 * MIB, 1, "doesn't lie in what the map calls memory"},    /* nothing but a window */
+		{24 * MIB + 1, 1, "doesn't lie in what the map calls memory"}, /* a window in memory */
 		{KERNEL - 1, 2, "lies in the kernel"},
 		{KERNEL + MIB - 1, 1, "lies in the kernel"},
 		{MIB, 8 * MIB, "lies in the kernel"},
 	};
 
-	BEGIN({MIB, 31 * MIB, 1}, {32 * MIB, 32 * MIB, 1}, {24 * MIB, 1, 2});
+	BEGIN({MIB, 31 * MIB, 1}, {32 * MIB, 32 * MIB, 1}, {24 * MIB, 4096, 2}, {128 * MIB, 2 * MIB, 2});
 	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
 		said[0] = '\0';
 		put_module(0, cases[i].paddr, cases[i].bytes, NULL);

@@ -92,9 +92,9 @@ UNIT_C := $(wildcard tests/host/*.c tests/unit/*.c) $(HOST_PARTS)
 BENCH_C := $(wildcard tests/bench/native/*.c mm/*.c lib/*.c)
 # Fuzz targets are a file each, linked with the same parts.
 FUZZ_TARGETS := $(patsubst tests/fuzz/target_%.c,%,$(wildcard tests/fuzz/target_*.c))
-FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) \
-	$(addprefix tests/unit/,fixture.c model.c model_ops.c model_sink.c) $(addprefix tests/host/,host.c host_mmio.c virtio_device.c \
-	balloon_rig.c) $(HOST_PARTS)
+FUZZ_C := $(filter-out tests/fuzz/target_%,$(wildcard tests/fuzz/*.c)) $(HOST_PARTS) \
+	$(addprefix tests/unit/,fixture.c model.c model_ops.c model_sink.c) \
+	$(addprefix tests/host/,host.c host_mmio.c virtio_device.c balloon_rig.c)
 
 # What is in the kernel when nothing is switched off.
 KERNEL_C_WHOLE := $(KERNEL_C)

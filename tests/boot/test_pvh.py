@@ -26,7 +26,7 @@ def kernel():
 
 def qemu(*arguments):
     """QEMU and nothing of ours but the kernel."""
-    return subprocess.Popen(["qemu-system-x86_64", "-kernel", kernel(), "-cpu", "max", "-nographic", "-monitor", "none",
+    return subprocess.Popen(["qemu-system-x86_64", "-kernel", kernel(), "-nographic", "-monitor", "none",
                              *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 

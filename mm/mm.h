@@ -20,8 +20,8 @@
 #define MM_PFN_4G     ((pfn_t)1 << 20)	      /* the first frame that 32-bit DMA can't reach */
 #define MM_PFN_LIMIT  ((pfn_t)1 << (42 - 12)) /* frames from here on are refused: 4 TiB */
 
-/* What the caller needs of a block's contents, and in which order free memory is taken for it (docs/DESIGN.md,
- * "What is taken first"). */
+/* What the caller needs of a block's contents, and in which order free memory is taken for it
+ * (docs/design/allocator.md, "What is taken first"). */
 enum mm_want {
 	MM_ANY,	      /* contents don't matter: DIRTY (cache-hot first), ZERO, REPORTED, REPORTED+ZERO */
 	MM_ZERO_COLD, /* zero, not touched soon (VM memory, DMA): from stock, else non-temporal stores */

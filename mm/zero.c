@@ -8,7 +8,8 @@
  *
  * A batch stays allocatable: it is in the hold of the CPU that zeroes, see page_hold.h. One CPU zeroes at a time.
  *
- * Cost: 64 lines of non-temporal stores a frame, one fence a batch or part of one (docs/DESIGN.md, "Zeroing").
+ * Cost: 64 lines of non-temporal stores a frame, one fence a batch or part of one
+ * (docs/design/processors.md, "Zeroing").
  */
 #include "mm/zero.h"
 

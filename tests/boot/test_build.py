@@ -232,11 +232,18 @@ def test_calls_that_dont_say_what_they_mean_are_found(code, complaint, tmp_path)
     ("a.md", "[there](b.md#other)", True), ("a.md", "[out](https://example.org/c.md), `mm/run.h`", False),
     ("a.md", "as mm/gone.h says", True), ("a.c", "/* mm/run.h, and mm/gone.c */", True),
     ("a.c", '#include "mm/gone.h"', False), ("a.md", "tests/fuzz/target_NAME.c", False),
+    ("a.md", "[there](b.md#a-\nheading)", True), ("a.md", "see scripts/run.", False), ("a.c", "// scripts/gone.", True),
+    ("a.md", "all of mm/ and mm/gone/", True), ("a.c", "// arch/*/gone/, mm/$X/", False),
+    ("a.c", '/* docs/c.md,\n * "One\n * word" */', False), ("a.c", '/* docs/c.md, "Another" */', True),
 ])
 def test_a_link_to_nothing_is_found(name, text, refused, tmp_path):
     (tmp_path / "mm").mkdir()
     (tmp_path / "mm/run.h").touch()
     (tmp_path / "b.md").write_text("## A `heading`\n", encoding="ascii")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/run").touch()
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/c.md").write_text("# One word\n", encoding="ascii")
     (tmp_path / name).write_text(text, encoding="ascii")
     done = subprocess.run([os.path.join(machine.ROOT, "scripts/check-links"), name], cwd=tmp_path,
                           capture_output=True, text=True, check=False)

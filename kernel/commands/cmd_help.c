@@ -22,7 +22,7 @@
 
 #define NAME_COLUMNS 12u
 
-/* A name, and what is to be said of it behind. */
+/* A name and its text, which keeps to the columns behind the name. */
 static void print_item(const char *name, const char *text)
 {
 	unsigned column = (unsigned)iprintf("%-*s ", (int)NAME_COLUMNS - 1, name);

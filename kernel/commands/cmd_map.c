@@ -13,7 +13,7 @@
 #define MIB_FRAMES   ((pfn_t)(MIB / FRAME_SIZE))
 #define CELL_MIB_MAX (1u << 20)
 
-/* What a frame can be here: an enum mm_state, where frames that aren't managed are kept ones; or no RAM at all. */
+/* Kinds of frames: those of enum mm_state, where a frame that isn't managed is kept by somebody; and no RAM at all. */
 #define NO_RAM	   MM_STATE_COUNT
 #define KIND_COUNT (MM_STATE_COUNT + 1)
 

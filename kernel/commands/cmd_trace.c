@@ -98,7 +98,7 @@ static void print_row(const struct trace_entry *e)
 		iprintf("%s\n", states);
 }
 
-/* What is in the ring now, oldest first: events of a kind in kinds, a bit for each. */
+/* Prints what is in the ring now, oldest first: the kinds of events whose bit is set in kinds. */
 static int show(unsigned kinds, bool as_json)
 {
 	const uint64_t end = trace_written();

@@ -50,7 +50,7 @@ static void print_work(const struct work_row *row, const struct work *work)
 /* Whether what is found is said, in one line. */
 enum saying { SAY_NOTHING, SAY_IT };
 
-/* How many rows' work isn't done, and of how many it goes on; of one row, or of all (NULL). */
+/* Counts the rows whose work isn't done, and those among them that get on with it; looks at one row, or all (NULL). */
 static void look(const struct work_row *only, enum saying saying, unsigned *left, unsigned *moving)
 {
 	const bool print = saying == SAY_IT;
@@ -76,7 +76,7 @@ static void look(const struct work_row *only, enum saying saying, unsigned *left
 
 #define WHATS_MAX 8u
 
-/* The row that a word names; NULL stands for all, "idle". Returns 0, or CMD_FAILED, said so. */
+/* The row that argv[1] names; NULL for "idle", which means all. Returns 0, or CMD_FAILED, said why. */
 static int choose(char **argv, const struct work_row **only)
 {
 	const char *whats[WHATS_MAX + 2] = {NULL};

@@ -69,16 +69,16 @@ static int watch(uint64_t seconds, uint64_t times, int count, char **words)
 		else if (run + 1 != times)
 			end = wait_until(due_ns, on_terminal || times == 0);
 	}
-	/* A key that only ends is taken, anything else was meant for the next prompt. */
+	/* A key that does no more than end the watch is taken; any other one belongs to the next command. */
 	if (end == WAIT_KEY && strchr(" \r\nqQ", tty_peek_until(0)))
 		tty_getc();
 	return end == WAIT_INTERRUPTED ? CMD_FAILED : result;
 }
 
-/* Options behind SECONDS are the command's, so they aren't looked for there. */
+/* Takes its option itself: cmd_args would take those of CMD too. */
 static int cmd_watch(int argc, char **argv)
 {
-	static bool watching;
+	static bool watching; /* (T) */
 	const char *times_text = NULL;
 	uint64_t seconds, times = 0;
 	int at = 1;

@@ -31,7 +31,7 @@ enum handle_error handle_alloc(unsigned order, unsigned want, uint64_t count, st
 struct handle *handle_first(void);
 struct handle *handle_find(uint64_t id);
 
-/* Below, "interrupted" is the user's ^C, of which the console has been told already. */
+/* Below, "interrupted" means by the user's ^C; that is printed already. */
 
 /* Gives all blocks back, the last first; the handle is gone. False: interrupted, and the handle keeps the rest. */
 bool handle_free(struct handle *handle);

@@ -54,7 +54,7 @@ int cmd_args(int argc, char **argv, const struct cmd_option *options, const char
  * '19' is ..." */
 int cmd_number(const char *cmd, const char *what, const char *text, struct parse_range range, uint64_t *out);
 
-/* Which of the words (NULL-terminated) text is; CMD_FAILED, said why, when it is none of them. */
+/* The index of text among the words (NULL-terminated); CMD_FAILED, said why, when it is none of them. */
 int cmd_choice(const char *cmd, const char *text, const char *const *words);
 
 /* "4 KiB", "1.5 GiB": exact where the unit allows one decimal, else rounded down to it. Returns text. */

@@ -19,7 +19,7 @@ typedef void complete_offer_fn(void *to, const char *word);
 
 /* The place in a line that is to be filled. */
 struct completion {
-	complete_offer_fn *offer; /* takes a word; those that don't begin as what is typed may be offered too */
+	complete_offer_fn *offer; /* takes any word that could stand there, whatever is typed of it already */
 	void *to;
 	const char *before; /* the argument before, or the command; NULL: none */
 };

@@ -78,7 +78,7 @@ int knob_set(const char *name, const char *text, char *err, size_t err_size)
 	return set(name, text, KNOB_RUNNING, err, err_size);
 }
 
-/* Where the = of a word is; NULL: it has none, said so. */
+/* Where the = of a word is; NULL: it has none, err says so. */
 static char *find_equals(char *word, char *err, size_t err_size)
 {
 	char *equals = strchr(word, '=');

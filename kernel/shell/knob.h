@@ -25,13 +25,13 @@ int knob_check(const struct knob_row *row, const char *text, enum knob_when when
  * and nothing changed. */
 int knob_set(const char *name, const char *text, char *err, size_t err_size);
 
-/* The same from one word of the form name=value, at boot too; and the same without the change. word is as it was on
- * return. */
+/* The same from one word of the form name=value, at boot too; knob_try checks it as well, but changes nothing. Both
+ * write to word, and put back what was there. */
 int knob_assign(char *word, enum knob_when when, char *err, size_t err_size);
 int knob_try(char *word, enum knob_when when, char *err, size_t err_size);
 
-/* A command line, at boot: words name=value. Each that is unknown or bad is told to say and refused, the others are
- * set; later ones win. Cuts words into pieces. */
+/* A command line, at boot: words of the form name=value. Those that are unknown or bad are refused, and say is told of
+ * each; the others are set. Where a name comes twice, the later one wins. Cuts words into pieces. */
 typedef void knob_say_fn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void knob_assign_words(char *words, knob_say_fn *say);
 

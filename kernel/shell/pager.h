@@ -13,8 +13,8 @@ struct pager {
 	bool wrapped; /* the page ended within a line: the terminal's cursor is still behind a full row */
 };
 
-/* How many of the bytes this page has room for; the last row stays free, also of the rest of a line that is too long
- * for the last but one. Counts them as written. */
+/* How many of the bytes this page has room for, which count as written then. The last row stays free: a line that would
+ * wrap into it ends the page, too. */
 size_t pager_take(struct pager *pager, const char *bytes, size_t count);
 
 /* Makes room for so many rows more, at most a page. */

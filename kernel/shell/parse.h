@@ -25,16 +25,16 @@ static inline struct parse_range parse_sizes(uint64_t min, uint64_t max)
 	return (struct parse_range){PARSE_SIZE, min, max};
 }
 
-/* Reads the whole of text as a number or size of that range. Returns 0 and sets *out; or -1 with *out
- * as it was and one sentence in err, such as: '19' is out of range, 0 to 18 are allowed */
+/* Reads the whole of text as a number or size of that range. Returns 0 and sets *out; or -1 with *out as it was and one
+ * sentence in err, such as: '19' is out of range, 0 to 18 are allowed */
 int parse_u64(const char *text, struct parse_range range, uint64_t *out, char *err, size_t err_size);
 
 /* Cuts the first word off what is left of a line: words end at blanks, tabs and line ends. Returns it, terminated in
  * place, and moves *rest behind it; NULL: there is none. */
 char *parse_word(char **rest);
 
-/* Cuts line into words, in place. A word that begins with # starts a comment, which reaches to the
- * end of the line. Returns how many words there are; words that don't fit into max are counted, not stored. */
+/* Cuts line into words, in place. A word that begins with # starts a comment, which reaches to the end of the line.
+ * Returns how many words there are; those beyond max are counted, but not stored. */
 int parse_words(char *line, char **words, int max);
 
 /* Copies at most size - 1 bytes, each that isn't printable ASCII as '?', so that nothing a script or command line

@@ -1,6 +1,6 @@
-/* Walks a table in the order of its rows' names. Rows lie in a table as the linker found them; whatever prints one
- * wants them sorted, without memory to sort into. Every row struct that is walked so has its name as first member, and
- * no two rows of a table the same name. Costs the square of the number of rows: for people, not for machines.
+/* Walks a table in the order of its rows' names. Rows lie in a table as the linker found them; whoever prints them
+ * wants them sorted, without memory to sort into. The name is the first member of every struct that is walked so, and
+ * no two rows of a table have the same. Takes time by the square of the number of rows: for what people read.
  */
 #pragma once
 

@@ -12,8 +12,8 @@ struct work {
 	bool short_of_memory;
 	uint64_t left_frames;	   /* those under way too */
 	uint64_t under_way_frames; /* isolated right now; pausing doesn't stop what a device has */
-	const char *after;	   /* all that is left must go through the work of this name first; NULL: no */
-	const char *by;		   /* who else it takes, such as the reporter; NULL: nobody, or nobody is there */
+	const char *after;	   /* the work of this name must be done first with all that is left; NULL: none must */
+	const char *by;		   /* who does it, such as the device that is reported to; NULL: nobody does */
 };
 
 /* now: all of it, whatever the marks and delays say. pause and resume don't nest. */

@@ -6,6 +6,6 @@
 
 #define WRAP_COLUMNS 80u
 
-/* Prints words, from the column that the cursor is in on; lines after the first one begin at column indent. A word that
- * is longer than a line isn't cut, but behind a |. Ends the line. */
+/* Prints words, beginning at column, where the cursor is; lines after the first one begin at column indent. Lines are
+ * broken at blanks and behind a |, nowhere else: a longer piece sticks out. Ends the last line, too. */
 void wrap_print(unsigned column, unsigned indent, const char *text);

@@ -8,7 +8,7 @@ BASE = [*ARCH, "boot/boot_info.h", "port/mm_port.h", "kernel/firmware/", "kernel
 MACHINE = [*BASE, "boot/pvh/", "kernel/shell/", "kernel/machine/"]
 MEMORY = [*MACHINE, "mm/", "drivers/", "kernel/memory/"]
 ALL = [*MEMORY, "boot/", "port/", "kernel/console/"]
-TESTS = [*ALL, "kernel/commands/", "tests/"]
+TESTS = [*ALL, "tests/"]
 
 MAY_INCLUDE = {
     "lib/": LIB,
@@ -28,6 +28,7 @@ MAY_INCLUDE = {
     "boot/": ["boot/"],
     "boot/pvh/": ["boot/boot_info.h", "boot/pvh/", "arch/x86_64/entry.S"],
     "tests/": TESTS,
+    "tests/guest/": [*TESTS, "kernel/commands/"],
 }
 
 

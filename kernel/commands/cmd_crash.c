@@ -47,7 +47,7 @@ static void crash_constant(void)
 
 static void crash_data(void)
 {
-	static uint8_t code[] = {0xc3}; /* ret */
+	static uint8_t code[] = {0xc3}; /* (T) ret */
 
 	call((uintptr_t)code);
 }

@@ -27,7 +27,7 @@ bool script_running(void)
 
 static void run_lines(const char *script, size_t length)
 {
-	static char text[LINE_BYTES_MAX + 1];
+	static char text[LINE_BYTES_MAX + 1]; /* (T) */
 	struct script_line line;
 	size_t at = 0;
 	unsigned number = 0;

@@ -251,7 +251,7 @@ static size_t usable_ranges(struct mm_range *out, uint64_t *frames)
 
 void memory_start(void)
 {
-	static struct mm_range ranges[MEMMAP_MAX];
+	static struct mm_range ranges[MEMMAP_MAX]; /* (B) */
 	uint64_t frames;
 	size_t count, meta_bytes;
 

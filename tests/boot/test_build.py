@@ -176,6 +176,8 @@ def test_what_is_in_no_topic_is_found(row, complaint, tmp_path):
     ("kernel/base", "kernel/sched/wait.h", True), ("kernel/sched", "kernel/base/log.h", False),
     ("kernel/console", "kernel/commands/topic.h", False), ("kernel/commands", "kernel/commands/topic.h", True),
     ("kernel", "kernel/commands/topic.h", False), ("kernel", "kernel/console/console.h", True),
+    ("tests/bench/guest", "kernel/commands/topic.h", False), ("tests/guest", "kernel/commands/topic.h", True),
+    ("tests/guest", "tests/unit/test.h", True),
     ("room", "lib/bits.h", False),
 ])
 def test_an_include_against_the_layers_is_found(layer, include, allowed, tmp_path):
@@ -194,6 +196,8 @@ def test_an_include_against_the_layers_is_found(layer, include, allowed, tmp_pat
     ("static struct line line = {", True), ("static struct queue queues[4]; /* by their fields */", False),
     ("static struct {", True), ("static void (*hook)(void);", True), ("static const struct row *row;", True),
     ("uint64_t ends;", True), ("extern uint64_t ends;", False), ("static char name[20], other[3]; /* counted */", True),
+    ("\tstatic bool done;", True), ("\tstatic bool done; /* (T) */", False), ("\tstatic const int a[] = {", False),
+    ("\tbool done;", False),
 ])
 def test_a_word_on_what_is_shared_is_missed(line, refused, tmp_path):
     (tmp_path / "kernel").mkdir()

@@ -99,11 +99,11 @@ static bool poison_is_0(struct balloon *b)
 	       virtio_pci_config(&b->pci, CONFIG_POISON_VAL, &value, 1) == 0 && value == 0;
 }
 
-/* With PAGE_POISON, if that is wanted and to be had, else without. */
-static int negotiate(struct balloon *b)
+/* With PAGE_POISON, if it is to report and that is wanted and to be had, else without. */
+static int negotiate(struct balloon *b, bool reports)
 {
 	const uint64_t wanted = BALLOON_STATS_VQ | BALLOON_FREE_PAGE_HINT;
-	const bool keep = report_wants_zero_kept();
+	const bool keep = reports && report_wants_zero_kept();
 
 	if (virtio_pci_negotiate(&b->pci, BALLOON_PAGE_REPORTING, keep ? wanted | BALLOON_PAGE_POISON : wanted))
 		return -1;
@@ -161,15 +161,17 @@ static void stand_by(struct balloon *b, const char *sink)
 static int bring_up(struct balloon *b)
 {
 	struct report_status status;
+	bool reports;
 
-	if (negotiate(b)) {
+	report_status(b->sink.mm, &status);
+	reports = !status.sink;
+	if (negotiate(b, reports)) {
 		if (!(b->pci.offered & BALLOON_PAGE_REPORTING))
 			driver_port_log("balloon: the device doesn't offer free page reporting");
 		return -1;
 	}
 	log_target(b);
-	report_status(b->sink.mm, &status);
-	if (!status.sink && balloon_report_start(b))
+	if (reports && balloon_report_start(b))
 		return -1;
 	/* Before DRIVER_OK, its notification after it: 5.5.5 Device Initialization. */
 	b->stats_used = (b->pci.accepted & BALLOON_STATS_VQ) != 0;
@@ -178,7 +180,7 @@ static int bring_up(struct balloon *b)
 	virtio_pci_live(&b->pci);
 	if (b->stats_used)
 		balloon_kick(&b->stats.q);
-	if (!status.sink)
+	if (reports)
 		return serve(b);
 	stand_by(b, status.sink);
 	return 0;

@@ -23,8 +23,9 @@
  *   Others count what was negotiated. With both queue-bearing features accepted where offered, the last two agree;
  *   queue 4 is preferred if it exists at all, since no known device has a queue 4 that is something else.
  * More than one  mm/report takes one reporter. A balloon that finds one there already is bound none the less, but sets
- *   no reporting queue up (logged: who serves reporting); its statistics are renewed when the reporter's are, if that
- *   is a balloon. It doesn't take over when the reporter goes off. (QEMU 7.2 has one balloon at most.)
+ *   no reporting queue up (logged: who serves reporting) and accepts no PAGE_POISON; its statistics are renewed when
+ *   the reporter's are, if that is a balloon. It doesn't take over when the reporter goes off: then its statistics stay
+ *   as they are. (QEMU 7.2 has one balloon at most.)
  * Interrupts  are switched off; mm/report polls the sink, often while something is in flight.
  * Memory  A frame for each queue's rings, and none of them is freed before the device's status read 0 after a reset.
  * Errors  A device that breaks the ring's rules or doesn't answer is reset once, when mm/report asks for it, and left

@@ -16,19 +16,28 @@
 
 struct mm;
 
+/* What there is for a driver. */
+struct driver_found {
+	unsigned devices; /* (B) that it matches and no other driver has */
+	unsigned started; /* (B) */
+};
+
 /* match   whether f is a device of the driver's
- * start   brings one up, and is called once for each that matches; 0, or -1, logged. State of it is the driver's, one
- *         for each device (of frames of mm's, say). It may wait about a second
- * absent  what is missing when none was started: "reporting is off" */
+ * start   brings one up, and is called once for each that matches; 0, or -1, logged: then another driver that matches
+ *         may try. Its state is the driver's, one for each device (of frames of mm's, say). It may wait about a second
+ * absent  what is missing when none was started: "reporting is off"
+ * found   drivers_start's, made by DRIVER */
 struct driver_row {
 	const char *name;
 	const char *absent;
 	bool (*match)(const struct pci_function *f);
 	int (*start)(struct mm *mm, const struct pci_function *f);
+	struct driver_found *found;
 };
 
-#define DRIVER(ident, ...)                                             \
-	static const struct driver_row driver_##ident = {__VA_ARGS__}; \
+#define DRIVER(ident, ...)                                                                             \
+	static struct driver_found driver_found_##ident; /* by its fields */                           \
+	static const struct driver_row driver_##ident = {__VA_ARGS__, .found = &driver_found_##ident}; \
 	TABLE_ADD(driver, driver_##ident)
 
 TABLE_DECLARE(driver);
@@ -37,7 +46,7 @@ TABLE_DECLARE(driver);
  * a function, ports 0xCF8 and 0xCFC are tried. Whatever goes wrong is logged and leaves what the driver is for off;
  * the allocator doesn't depend on it.
  *
- * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG. One that names buses that an earlier one has
- *          is left out (logged): its devices would be started twice
+ * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG. One that names buses of an earlier one, or
+ *          overlaps it, is left out (logged): its devices would be started twice
  * Called   once, by a thread, when mm_init is done. It may wait for devices, about a second each at most. */
 void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count);

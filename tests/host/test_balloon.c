@@ -136,6 +136,36 @@ TEST(balloon, is_started_once_though_the_table_has_it_twice)
 	CHECK(mm_check(rig_mm));
 }
 
+/* By its numbers, or by where it lies, though that be half a bus. */
+TEST(balloon, windows_that_overlap_are_left_out)
+{
+	static const struct {
+		uint16_t segment;
+		paddr_t further;
+		bool left_out;
+	} rows[] = {
+		{0, 64 * MIB, true},
+		{1, 0, true},
+		{1, (DEVICE_BUSES - 1) * MIB + MIB / 2, true},
+		{1, DEVICE_BUSES * MIB, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pci_ecam ecams[2] = {virtio_device_ecam(), virtio_device_ecam()};
+
+		ecams[1].segment = rows[i].segment;
+		ecams[1].base += rows[i].further;
+		rig_plug(&(struct virtio_device){.police = true});
+		for (unsigned order = 0; order < 2; order++) {
+			const struct pci_ecam table[2] = {ecams[order], ecams[!order]};
+
+			host_log_clear();
+			drivers_start(rig_mm, table, 2);
+			CHECK_EQ(host_log_has("twice, left out"), rows[i].left_out);
+		}
+	}
+}
+
 static struct virtio_device beside[2];
 
 /* Plugs three balloons, and has the kernel's table of drivers start them. */

@@ -209,22 +209,6 @@ TEST(balloon, all_are_bound_and_one_reports)
 	CHECK(mm_check(rig_mm));
 }
 
-/* What zeroed memory becomes is a matter of who reports it: the others aren't asked, and say nothing of it. */
-TEST(balloon, poison_is_the_reporters_alone)
-{
-	fixture_knob_word("report.poison", "on");
-	start_three(&(struct virtio_device){.police = true, .without = BALLOON_F_PAGE_POISON},
-		    &(struct virtio_device){.police = true, .lie = LIE_POISON_READ_ONLY, .poison_val = 0xaaaaaaaa});
-	CHECK(rig_device.accepted & BALLOON_F_PAGE_POISON);
-	CHECK(host_log_has("zeroed ones only"));
-	CHECK(host_log_has("00:04.0 is in use"));
-	CHECK(host_log_has("00:05.0 is in use"));
-	CHECK(!host_log_has("report.poison is off"));
-	CHECK(!(beside[1].accepted & BALLOON_F_PAGE_POISON));
-	CHECK_EQ(beside[1].resets, 1);
-	CHECK_EQ(beside[1].poison_val, 0xaaaaaaaa);
-}
-
 /* One that can't be used is no hindrance, and nothing of it stays behind. */
 TEST(balloon, one_of_several_is_of_no_use)
 {

@@ -1,5 +1,6 @@
 /* PAGE_POISON: negotiated when report.poison is on, never more promised than the device agreed to. */
 #include "balloon_rig.h"
+#include "drivers/drivers.h"
 #include "host.h"
 #include "mm/report.h"
 #include "mm/state.h"
@@ -126,6 +127,29 @@ TEST(balloon_poison, lies_at_the_start_leave_it_off)
 		CHECK_EQ(rig_start(&like), -1);
 		rig_check_off();
 	}
+}
+
+/* What zeroed memory becomes is a matter of who reports it: the others aren't asked, and say nothing of it. */
+TEST(balloon_poison, is_the_reporters_alone)
+{
+	static struct virtio_device without, other;
+	const struct pci_ecam ecam = virtio_device_ecam();
+
+	poison("on");
+	rig_plug(&(struct virtio_device){.police = true});
+	without = (struct virtio_device){.police = true, .without = BALLOON_F_PAGE_POISON};
+	other = (struct virtio_device){.police = true, .lie = LIE_POISON_READ_ONLY, .poison_val = 0xaaaaaaaa};
+	virtio_device_plug_beside(&rig_device, &without);
+	virtio_device_plug_beside(&rig_device, &other);
+	drivers_start(rig_mm, &ecam, 1);
+	CHECK(rig_device.accepted & BALLOON_F_PAGE_POISON);
+	CHECK(host_log_has("zeroed ones only"));
+	CHECK(host_log_has("00:04.0 is in use"));
+	CHECK(host_log_has("00:05.0 is in use"));
+	CHECK(!host_log_has("report.poison is off"));
+	CHECK_EQ(other.accepted, ACCEPTED);
+	CHECK_EQ(other.resets, 1);
+	CHECK_EQ(other.poison_val, 0xaaaaaaaa);
 }
 
 /* Nobody knows what a device that was reset in the middle did with what it had; what it had acknowledged stays. */

@@ -1,6 +1,4 @@
-/* Ready threads in a queue, sleepers in a list without order: there are few threads, so the earliest is found by a look
- * at all.
- */
+/* Ready threads in a queue, sleepers in a list by their times: those that are late all at once still wake in order. */
 #include "kernel/sched/runqueue.h"
 
 #include "arch/x86_64/clock.h"
@@ -51,12 +49,7 @@ static void arm(struct run_queue *q, uint64_t deadline_ns)
 
 static uint64_t earliest_wake(const struct run_queue *q)
 {
-	uint64_t earliest = UINT64_MAX;
-
-	for (const struct thread *t = q->blocked; t; t = t->next)
-		if (t->wake_ns < earliest)
-			earliest = t->wake_ns;
-	return earliest;
+	return q->blocked ? q->blocked->wake_ns : UINT64_MAX;
 }
 
 /* The timer's interrupt. */
@@ -65,14 +58,10 @@ static void wake_sleepers(void)
 	struct run_queue *q = runqueue_mine();
 	uint64_t now = clock_ns();
 
-	for (struct thread **at = &q->blocked; *at;) {
-		struct thread *t = *at;
+	while (q->blocked && q->blocked->wake_ns <= now) {
+		struct thread *t = q->blocked;
 
-		if (t->wake_ns > now) {
-			at = &t->next;
-			continue;
-		}
-		*at = t->next;
+		q->blocked = t->next;
 		runqueue_add(q, t);
 	}
 	arm(q, earliest_wake(q));
@@ -109,12 +98,14 @@ void runqueue_switch(struct run_queue *q)
 
 void runqueue_block(struct run_queue *q, uint64_t wake_ns)
 {
-	struct thread *self = q->current;
+	struct thread *self = q->current, **at = &q->blocked;
 
 	self->state = THREAD_BLOCKED;
 	self->wake_ns = wake_ns;
-	self->next = q->blocked;
-	q->blocked = self;
+	while (*at && (*at)->wake_ns <= wake_ns)
+		at = &(*at)->next;
+	self->next = *at;
+	*at = self;
 	if (wake_ns < q->armed_ns)
 		arm(q, wake_ns);
 	runqueue_switch(q);

@@ -32,7 +32,7 @@ struct thread {
 struct run_queue {
 	struct thread *current;	      /* (I, A) NULL until sched_init */
 	struct thread *first, **last; /* (I, A) ready, in order; (I) where the next one goes */
-	struct thread *blocked;	      /* (I) in no order */
+	struct thread *blocked;	      /* (I) the earliest first */
 	struct thread idle;	      /* (I) the idle loop, which is in no list */
 	uint64_t armed_ns;	      /* (I) what the timer is set to; UINT64_MAX: nothing */
 };

@@ -3,9 +3,11 @@
  * The order of preference, for a block within an area (order 0 to 8):
  *   1. unreported runs in areas that are in use, the wanted state first: no whole free 2 MiB block is broken for it
  *   2. unreported whole areas, likewise
- *   3. reported runs, then reported whole areas: the host must back them again
- * and from order 9 on, 2 and 3. Above 4 GiB comes before below within each step. Where that finds nothing, this CPU's
- * cache, the batches that CPUs hold (zeroing's) and reports in flight are taken back, in this order.
+ *   3. fresh runs, then fresh whole areas: the host may have to back them
+ *   4. reported runs, then reported whole areas: the host must back them again
+ * and from order 9 on, 2 to 4. Zeroed requests take REPORTED+ZERO ahead of 3, since it needs no stores. Above 4 GiB
+ * comes before below within each step. Where that finds nothing, this CPU's cache, the batches that CPUs hold
+ * (zeroing's) and reports in flight are taken back, in this order.
  */
 #include "lib/assert.h"
 #include "mm/buddy.h"
@@ -18,19 +20,24 @@
 #include "mm/timing.h"
 #include "mm/trace.h"
 
-/* Classes in the order in which a request looks at them. */
+/* Classes in the order in which a request looks at them. What lies in areas in use goes before what lies in whole areas
+ * within each tier; CLASS_COUNT ends one early. */
+#define TIERS 4u
 struct preference {
-	uint8_t unreported[3];
-	uint8_t reported[3];
+	uint8_t tier[TIERS][3];
 };
 
 static const struct preference prefer_any = {
-	.unreported = {CLASS_DIRTY, CLASS_UNREPORTED, CLASS_ZERO},
-	.reported = {CLASS_REPORTED, CLASS_ALL, CLASS_REPORTED_ZERO},
+	.tier = {{CLASS_DIRTY, CLASS_UNREPORTED, CLASS_ZERO},
+		 {CLASS_FRESH, CLASS_COUNT},
+		 {CLASS_REPORTED, CLASS_ALL, CLASS_REPORTED_ZERO},
+		 {CLASS_COUNT}},
 };
 static const struct preference prefer_zero = {
-	.unreported = {CLASS_ZERO, CLASS_UNREPORTED, CLASS_DIRTY},
-	.reported = {CLASS_REPORTED_ZERO, CLASS_ALL, CLASS_REPORTED},
+	.tier = {{CLASS_ZERO, CLASS_UNREPORTED, CLASS_DIRTY},
+		 {CLASS_REPORTED_ZERO, CLASS_COUNT},
+		 {CLASS_FRESH, CLASS_COUNT},
+		 {CLASS_ALL, CLASS_REPORTED, CLASS_COUNT}},
 };
 
 /* A request for order 0 can have a frame of this state, which isn't the wanted one, from an area in use: is there
@@ -42,7 +49,13 @@ static __attribute__((noinline)) bool better_than(struct mm *mm, unsigned state,
 	if (index_has(mm, CLASS_DIRTY, SLOTS_ALL) || index_has(mm, CLASS_ZERO, SLOTS_ALL) ||
 	    index_has(mm, CLASS_UNREPORTED, SLOTS_ALL))
 		return true;
-	return state != wanted + 2 && index_has(mm, wanted + 2, SLOTS_PART);
+	if (wanted == CLASS_ZERO && state != CLASS_REPORTED_ZERO)
+		return index_has(mm, CLASS_REPORTED_ZERO, SLOTS_ALL) ||
+		       (state == CLASS_REPORTED && index_has(mm, CLASS_FRESH, SLOTS_ALL));
+	if (wanted == CLASS_ZERO || state == CLASS_FRESH)
+		return false;
+	return index_has(mm, CLASS_FRESH, SLOTS_ALL) ||
+	       (state == CLASS_REPORTED_ZERO && index_has(mm, CLASS_REPORTED, SLOTS_PART));
 }
 
 /* Order 0 from an area that served it before, where that is still the first choice. */
@@ -69,12 +82,12 @@ static pfn_t take_cursor(struct mm *mm, bool zero)
 
 typedef pfn_t take_fn(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
 
-/* The first of three classes that has something. */
+/* From the first class of a tier that has something. */
 static pfn_t take_first(struct mm *mm, take_fn *from, struct request request, const uint8_t classes[3])
 {
 	pfn_t pfn = MM_PFN_NONE;
 
-	for (unsigned i = 0; i < 3 && pfn == MM_PFN_NONE; i++)
+	for (unsigned i = 0; i < 3 && pfn == MM_PFN_NONE && classes[i] != CLASS_COUNT; i++)
 		pfn = from(mm, request.order, classes[i], request.low_only, TAKE_ALLOCATE);
 	return pfn;
 }
@@ -88,7 +101,7 @@ static pfn_t take_in_order(struct mm *mm, struct request request)
 	const bool small = request.order < MM_ORDER_AREA;
 	pfn_t pfn;
 
-	pfn = take_first(mm, small ? buddy_take_part : buddy_take_whole, request, p->unreported);
+	pfn = take_first(mm, small ? buddy_take_part : buddy_take_whole, request, p->tier[0]);
 	if (pfn != MM_PFN_NONE)
 		return pfn;
 	/* Frames that this CPU keeps, or that batches hold, may spare a whole area. */
@@ -96,13 +109,13 @@ static pfn_t take_in_order(struct mm *mm, struct request request)
 		return take(mm, request);
 	if (page_hold_fits(mm, request) && page_hold_abort(mm))
 		return take(mm, request);
-	if (!small)
-		return take_first(mm, buddy_take_whole, request, p->reported);
-	pfn = take_first(mm, buddy_take_break, request, p->unreported);
-	if (pfn == MM_PFN_NONE)
-		pfn = take_first(mm, buddy_take_part, request, p->reported);
-	if (pfn == MM_PFN_NONE)
-		pfn = take_first(mm, buddy_take_break, request, p->reported);
+	if (small)
+		pfn = take_first(mm, buddy_take_break, request, p->tier[0]);
+	for (unsigned t = 1; t < TIERS && pfn == MM_PFN_NONE; t++) {
+		pfn = take_first(mm, small ? buddy_take_part : buddy_take_whole, request, p->tier[t]);
+		if (small && pfn == MM_PFN_NONE)
+			pfn = take_first(mm, buddy_take_break, request, p->tier[t]);
+	}
 	return pfn;
 }
 
@@ -414,7 +427,7 @@ static bool asks_to_stop(const struct bulk *bulk)
 static size_t take_bulk(struct mm *mm, const struct bulk *bulk, size_t got)
 {
 	const struct request request = bulk->request;
-	const unsigned first = (request.zero ? &prefer_zero : &prefer_any)->unreported[0];
+	const unsigned first = (request.zero ? &prefer_zero : &prefer_any)->tier[0][0];
 	pfn_t *pfns = bulk->pfns + got;
 
 	/* The areas in use first, many frames at a time; all else one by one, which breaks the next area. */

@@ -7,11 +7,12 @@
 #include "mm/trace.h"
 
 /* The classes whose runs change when frames of a state come or go: the state itself and the unions that hold it. */
-static const uint8_t classes_of[4] = {
+static const uint8_t classes_of[STATE_COUNT] = {
 	[CLASS_DIRTY] = 1u << CLASS_DIRTY | 1u << CLASS_UNREPORTED | 1u << CLASS_ALL,
 	[CLASS_ZERO] = 1u << CLASS_ZERO | 1u << CLASS_UNREPORTED | 1u << CLASS_ALL,
 	[CLASS_REPORTED] = 1u << CLASS_REPORTED | 1u << CLASS_ALL,
 	[CLASS_REPORTED_ZERO] = 1u << CLASS_REPORTED_ZERO | 1u << CLASS_ALL,
+	[CLASS_FRESH] = 1u << CLASS_FRESH | 1u << CLASS_ALL,
 };
 
 /* Counts frames that come (sign 1) or go (-1), of one state. */
@@ -26,6 +27,11 @@ static inline void count_state(struct mm *mm, struct area *area, unsigned state,
 		mm->zero += (uint64_t)(int64_t)n;
 		return;
 	}
+	if (state == CLASS_FRESH) {
+		area->fresh = (uint16_t)(area->fresh + n);
+		mm->fresh += (uint64_t)(int64_t)n;
+		return;
+	}
 	area->reported = (uint16_t)(area->reported + n);
 	mm->reported += (uint64_t)(int64_t)n;
 	if (state == CLASS_REPORTED_ZERO) {
@@ -34,18 +40,29 @@ static inline void count_state(struct mm *mm, struct area *area, unsigned state,
 	}
 }
 
-/* The same for the frames of mask, of whatever states. Returns the classes that are touched. */
-static unsigned count_mixed(struct mm *mm, struct area *area, const struct word *w, uint64_t mask, int sign)
+/* The same for the frames of mask in word i of area a, of whatever states: mostly of one. Returns the classes that are
+ * touched. */
+static unsigned count_mixed(struct mm *mm, uint32_t a, unsigned i, uint64_t mask, int sign)
 {
-	const uint64_t of_state[4] = {
+	const unsigned one = mask_state(&mm->bits[a], i, mask);
+
+	if (likely(one != CLASS_MIXED)) {
+		count_state(mm, &mm->areas[a], one, sign * (int)bit_count(mask));
+		return classes_of[one];
+	}
+	struct area *area = &mm->areas[a];
+	const struct word *w = &mm->bits[a].word[i];
+	const uint64_t reported = mask & w->reported & ~w->zero, fresh = mm->bits[a].fresh[i];
+	const uint64_t of_state[STATE_COUNT] = {
 		[CLASS_DIRTY] = mask & ~(w->zero | w->reported),
 		[CLASS_ZERO] = mask & w->zero & ~w->reported,
-		[CLASS_REPORTED] = mask & w->reported & ~w->zero,
+		[CLASS_REPORTED] = reported & ~fresh,
 		[CLASS_REPORTED_ZERO] = mask & w->reported & w->zero,
+		[CLASS_FRESH] = reported & fresh,
 	};
 	unsigned touched = 0;
 
-	for (unsigned s = 0; s < 4; s++) {
+	for (unsigned s = 0; s < STATE_COUNT; s++) {
 		if (of_state[s] != 0) {
 			count_state(mm, area, s, sign * (int)bit_count(of_state[s]));
 			touched |= classes_of[s];
@@ -54,11 +71,19 @@ static unsigned count_mixed(struct mm *mm, struct area *area, const struct word 
 	return touched;
 }
 
-static void word_ladders(struct area *area, const struct word *word, unsigned w, unsigned touched)
+/* Whatever is touched, CLASS_ALL is. */
+static void word_ladders(struct mm *mm, uint32_t a, unsigned w, unsigned touched)
 {
-	for (; touched != 0; touched &= touched - 1) {
+	struct area *area = &mm->areas[a];
+	struct area_bits *bits = &mm->bits[a];
+	uint64_t *all = &bits->unions[CLASS_ALL - STATE_COUNT], *unreported = &bits->unions[0];
+
+	*all = ladder_set(*all, w, run_fit(bits->word[w].free));
+	if ((touched & 1u << CLASS_UNREPORTED) != 0)
+		*unreported = ladder_set(*unreported, w, run_fit(word_class(bits, w, CLASS_UNREPORTED)));
+	for (touched &= (1u << STATE_COUNT) - 1; touched != 0; touched &= touched - 1) {
 		unsigned c = bit_first(touched);
-		area->ladder[c] = ladder_set(area->ladder[c], w, run_fit(word_class(word, c)));
+		area->ladder[c] = ladder_set(area->ladder[c], w, run_fit(word_class(bits, w, c)));
 	}
 }
 
@@ -67,42 +92,36 @@ static void word_ladders(struct area *area, const struct word *word, unsigned w,
 #define WORD_INLINE static inline __attribute__((always_inline))
 #define WORD_RARE   static __attribute__((noinline))
 
-WORD_RARE void word_take_mixed(struct mm *mm, struct area *area, const struct word *word, unsigned w, uint64_t mask)
+WORD_RARE void word_take_mixed(struct mm *mm, uint32_t a, unsigned w, uint64_t mask)
 {
-	word_ladders(area, word, w, count_mixed(mm, area, word, mask, -1));
+	word_ladders(mm, a, w, count_mixed(mm, a, w, mask, -1));
 }
 
 /* n frames of one word stop being free. The indexes are the caller's to bring up to date. */
-WORD_INLINE void word_take(struct mm *mm, struct area *area, struct word *word, unsigned w, uint64_t mask, unsigned n)
+WORD_INLINE void word_take(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned n)
 {
+	struct area *area = &mm->areas[a];
+	struct word *word = &mm->bits[a].word[w];
+
 	word->free &= ~mask;
 	if (likely(area->pure != CLASS_MIXED)) {
 		count_state(mm, area, area->pure, -(int)n);
 		area->ladder[area->pure] = ladder_set(area->ladder[area->pure], w, run_fit(word->free));
 	} else {
-		word_take_mixed(mm, area, word, w, mask);
+		word_take_mixed(mm, a, w, mask);
 	}
 }
 
-/* The one state of all frames in mask, or CLASS_MIXED. */
-static unsigned mask_state(const struct word *word, uint64_t mask)
+WORD_RARE void word_give_mixed(struct mm *mm, uint32_t a, unsigned w, uint64_t mask)
 {
-	uint64_t zero = word->zero & mask, reported = word->reported & mask;
-
-	if ((zero != 0 && zero != mask) || (reported != 0 && reported != mask))
-		return CLASS_MIXED;
-	return (zero != 0 ? 1u : 0u) | (reported != 0 ? 2u : 0u);
-}
-
-WORD_RARE void word_give_mixed(struct mm *mm, struct area *area, struct area_bits *bits, unsigned w, uint64_t mask)
-{
-	unsigned touched = count_mixed(mm, area, &bits->word[w], mask, 1);
+	struct area *area = &mm->areas[a];
+	unsigned touched = count_mixed(mm, a, w, mask, 1);
 
 	if (area->pure == CLASS_MIXED) {
-		word_ladders(area, &bits->word[w], w, touched);
+		word_ladders(mm, a, w, touched);
 	} else {
 		area->pure = CLASS_MIXED;
-		area_ladders(area, bits);
+		area_ladders(mm, a);
 	}
 }
 
@@ -116,10 +135,12 @@ WORD_INLINE void word_give(struct mm *mm, uint32_t a, unsigned w, uint64_t mask,
 	word->start &= ~mask;
 	word->free |= mask;
 	if (state == GIVE_AS_WAS) {
-		state = mask_state(word, mask);
+		state = mask_state(bits, w, mask);
 	} else {
 		word->zero = (state & 1) != 0 ? word->zero | mask : word->zero & ~mask;
-		word->reported = (state & 2) != 0 ? word->reported | mask : word->reported & ~mask;
+		word->reported = state >= CLASS_REPORTED ? word->reported | mask : word->reported & ~mask;
+		if (unlikely(state >= CLASS_REPORTED)) /* otherwise they mean nothing */
+			bits->fresh[w] = state == CLASS_FRESH ? bits->fresh[w] | mask : bits->fresh[w] & ~mask;
 	}
 	if (area->free == 0 && state != CLASS_MIXED) {
 		area->pure = (uint8_t)state;
@@ -130,7 +151,7 @@ WORD_INLINE void word_give(struct mm *mm, uint32_t a, unsigned w, uint64_t mask,
 		area->ladder[state] = ladder_set(area->ladder[state], w, run_fit(word->free));
 		return;
 	}
-	word_give_mixed(mm, area, bits, w, mask);
+	word_give_mixed(mm, a, w, mask);
 }
 
 /* --- the areas that serve order 0 --- */
@@ -178,22 +199,20 @@ WORD_INLINE void take_run(struct mm *mm, uint32_t a, unsigned order, unsigned w,
 {
 	const uint64_t mask = run_mask(order) << bit;
 
-	word_take(mm, &mm->areas[a], &mm->bits[a].word[w], w, mask, 1u << order);
+	word_take(mm, a, w, mask, 1u << order);
 	mark_taken(mm, &mm->bits[a], w, mask, 1u << order, how);
 }
 
 /* The frames of a word of area a that are free and of the class. */
 WORD_INLINE uint64_t word_fits(struct mm *mm, uint32_t a, unsigned w, unsigned cls)
 {
-	const struct word *word = &mm->bits[a].word[w];
-
-	return mm->areas[a].pure == cls ? word->free : word_class(word, cls);
+	return mm->areas[a].pure == cls ? mm->bits[a].word[w].free : word_class(&mm->bits[a], w, cls);
 }
 
 /* Takes order 0 to 6 at random from what fits best in area a. Returns the first frame's number in it. */
 WORD_RARE unsigned take_any(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
 {
-	unsigned w = shuffle_bit(mm, ladder_best_set(mm->areas[a].ladder[cls], order));
+	unsigned w = shuffle_bit(mm, ladder_best_set(*area_ladder(mm, a, cls), order));
 	unsigned bit = shuffle_bit(mm, run_best_set(word_fits(mm, a, w, cls), order));
 
 	take_run(mm, a, order, w, bit, how);
@@ -206,11 +225,11 @@ static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, 
 {
 	struct area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
-	unsigned set = ladder_best_words_set(area->ladder[cls], order);
+	unsigned set = ladder_best_words_set(*area_ladder(mm, a, cls), order);
 	unsigned w = mm->shuffled ? shuffle_bit(mm, set) : bit_first(set);
 
 	for (unsigned i = w; i < w + (1u << (order - 6)); i++) {
-		word_take(mm, area, &bits->word[i], i, ~0ull, 64);
+		word_take(mm, a, i, ~0ull, 64);
 		if (how == TAKE_ISOLATE || i == w)
 			mark_taken(mm, bits, i, ~0ull, 64, how);
 	}
@@ -222,7 +241,7 @@ static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, 
 /* The same, the first of them. */
 WORD_INLINE unsigned take_first(struct mm *mm, uint32_t a, unsigned order, unsigned cls, enum buddy_take how)
 {
-	unsigned w = ladder_best(mm->areas[a].ladder[cls], order);
+	unsigned w = ladder_best(*area_ladder(mm, a, cls), order);
 	unsigned bit = run_best(word_fits(mm, a, w, cls), order);
 
 	take_run(mm, a, order, w, bit, how);
@@ -304,7 +323,8 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 		mm->zero -= area->zero;
 		mm->reported -= area->reported;
 		mm->reported_zero -= area->reported_zero;
-		area->free = area->zero = area->reported = area->reported_zero = 0;
+		mm->fresh -= area->fresh;
+		area->free = area->zero = area->reported = area->reported_zero = area->fresh = 0;
 		area->kind = how == TAKE_ISOLATE ? AREA_ISOLATED : AREA_BODY;
 	}
 	if (how == TAKE_ISOLATE) {
@@ -319,12 +339,11 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 
 size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, pfn_t *pfns)
 {
-	struct area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 	size_t n = 0;
+
 	for (unsigned w = 0; w < AREA_WORDS && n < count; w++) {
-		struct word *word = &bits->word[w];
-		uint64_t fits = word_class(word, cls);
+		uint64_t fits = word_class(bits, w, cls);
 		uint64_t mask = 0;
 		size_t before = n;
 		for (; fits != 0 && n < count; fits &= fits - 1) {
@@ -332,8 +351,8 @@ size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, 
 			mask |= fits & -fits;
 		}
 		if (mask != 0) {
-			word_take(mm, area, word, w, mask, (unsigned)(n - before));
-			word->start |= mask;
+			word_take(mm, a, w, mask, (unsigned)(n - before));
+			bits->word[w].start |= mask;
 		}
 	}
 	trace_taken_frames(mm, pfns, n);
@@ -355,7 +374,7 @@ void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count)
 		unsigned w = at / 64, bit = at % 64;
 		unsigned n = count < 64 - bit ? count : 64 - bit;
 		uint64_t mask = bits_low(n) << bit;
-		word_take(mm, &mm->areas[a], &mm->bits[a].word[w], w, mask, n);
+		word_take(mm, a, w, mask, n);
 		mm->bits[a].word[w].start |= mask;
 		at += n;
 		count -= n;
@@ -405,10 +424,9 @@ static void area_give(struct mm *mm, uint32_t a, unsigned state)
 	if (area->kind == AREA_ISOLATED)
 		mm->isolated -= AREA_FRAMES;
 	if (state == GIVE_AS_WAS && area->pure == CLASS_MIXED) {
-		struct area_bits *bits = &mm->bits[a];
 		area->kind = AREA_MAPPED;
 		for (unsigned w = 0; w < AREA_WORDS; w++)
-			count_mixed(mm, area, &bits->word[w], ~0ull, 1);
+			count_mixed(mm, a, w, ~0ull, 1);
 	} else {
 		if (state != GIVE_AS_WAS)
 			area->pure = (uint8_t)state;

@@ -34,8 +34,8 @@ size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, 
 /* Takes exactly these frames, all free and in one area, as allocated blocks of order 0. */
 void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count);
 
-/* Gives a taken block back, allocated or isolated, whole. state, here and below, is what it contains: one of the four
- * states of a frame (CLASS_DIRTY to CLASS_REPORTED_ZERO), or GIVE_AS_WAS. */
+/* Gives a taken block back, allocated or isolated, whole. state, here and below, is what it contains: one of the
+ * states of a frame (CLASS_DIRTY to CLASS_FRESH), or GIVE_AS_WAS. */
 void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state);
 
 /* Gives count frames back that are part of taken blocks of order 0 to 8 and lie in one area. */

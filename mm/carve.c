@@ -21,7 +21,8 @@ static void area_map_allocated(struct mm *mm, uint32_t a)
 		memset(bits, 0, sizeof(*bits));
 		for (unsigned w = 0; w < AREA_WORDS; w++) {
 			bits->word[w].zero = (area->pure & 1) != 0 ? ~0ull : 0;
-			bits->word[w].reported = (area->pure & 2) != 0 ? ~0ull : 0;
+			bits->word[w].reported = area->pure >= CLASS_REPORTED ? ~0ull : 0;
+			bits->fresh[w] = area->pure == CLASS_FRESH ? ~0ull : 0;
 		}
 	}
 	for (unsigned w = 0; w < AREA_WORDS; w++)

@@ -13,7 +13,7 @@
 	} while (0)
 
 struct sums {
-	uint64_t managed, free, zero, reported, reported_zero, isolated, cached;
+	uint64_t managed, free, zero, reported, reported_zero, fresh, isolated, cached;
 };
 
 /* A mapped area's frames: each in exactly one of the states, allocated blocks well-formed. Counts what it sees. */
@@ -21,7 +21,7 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 {
 	const struct area *area = &mm->areas[a];
 	const struct area_bits *bits = &mm->bits[a];
-	unsigned free = 0, zero = 0, reported = 0, reported_zero = 0, mibs = 0;
+	unsigned free = 0, zero = 0, reported = 0, reported_zero = 0, fresh = 0, mibs = 0;
 
 	for (unsigned w = 0; w < AREA_WORDS; w++) {
 		const struct word *word = &bits->word[w];
@@ -30,9 +30,10 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 		EXPECT((word->free & (word->start | isolated)) == 0, "area %u word %u: frames both free and not", a, w);
 		EXPECT(hole == 0 || (area->flags & AREA_HOLES) != 0, "area %u word %u: holes unflagged", a, w);
 		free += bit_count(word->free);
-		zero += bit_count(word_class(word, CLASS_ZERO));
-		reported += bit_count(word->free & word->reported);
-		reported_zero += bit_count(word_class(word, CLASS_REPORTED_ZERO));
+		zero += bit_count(word_class(bits, w, CLASS_ZERO));
+		reported_zero += bit_count(word_class(bits, w, CLASS_REPORTED_ZERO));
+		reported += bit_count(word_class(bits, w, CLASS_REPORTED));
+		fresh += bit_count(word_class(bits, w, CLASS_FRESH));
 		s->isolated += bit_count(isolated & ~hole);
 		s->managed += 64 - bit_count(hole);
 		/* A frame that is none of free, isolated, or first of a block belongs to the block before it. */
@@ -50,10 +51,12 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 	}
 	EXPECT(mibs == (area->flags & AREA_MIBS) / AREA_MIB, "area %u: %u blocks of order 8, not %u", a,
 	       (area->flags & AREA_MIBS) / AREA_MIB, mibs);
+	reported += reported_zero;
 	EXPECT(free == area->free && zero == area->zero && reported == area->reported &&
-		       reported_zero == area->reported_zero,
-	       "area %u counts %u free %u zero %u reported %u both, has %u %u %u %u", a, area->free, area->zero,
-	       area->reported, area->reported_zero, free, zero, reported, reported_zero);
+		       reported_zero == area->reported_zero && fresh == area->fresh,
+	       "area %u counts %u free %u zero %u reported %u both %u fresh, has %u %u %u %u %u", a, area->free,
+	       area->zero, area->reported, area->reported_zero, area->fresh, free, zero, reported, reported_zero,
+	       fresh);
 	return true;
 }
 
@@ -65,16 +68,16 @@ static bool check_ladders(struct mm *mm, uint32_t a)
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		uint64_t ladder = 0;
 		if (area->pure != CLASS_MIXED && c != area->pure) {
-			if (c >= CLASS_UNREPORTED)
+			if (c >= STATE_COUNT)
 				continue;
 			for (unsigned w = 0; w < AREA_WORDS; w++)
-				EXPECT(word_class(&bits->word[w], c) == 0, "area %u isn't purely %u", a, area->pure);
+				EXPECT(word_class(bits, w, c) == 0, "area %u isn't purely %u", a, area->pure);
 			continue;
 		}
 		for (unsigned w = 0; w < AREA_WORDS; w++)
-			ladder |= BIT(8 * run_fit(word_class(&bits->word[w], c)) + w);
-		EXPECT(ladder == area->ladder[c], "area %u class %u: ladder is %llx, not %llx", a, c,
-		       (unsigned long long)area->ladder[c], (unsigned long long)ladder);
+			ladder |= BIT(8 * run_fit(word_class(bits, w, c)) + w);
+		EXPECT(ladder == *area_ladder(mm, a, c), "area %u class %u: ladder is %llx, not %llx", a, c,
+		       (unsigned long long)*area_ladder(mm, a, c), (unsigned long long)ladder);
 	}
 	return true;
 }
@@ -106,7 +109,7 @@ static bool check_fit(struct mm *mm, uint32_t a, bool whole)
 	unsigned fit[CLASS_COUNT];
 
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		fit[c] = area->pure == CLASS_MIXED || area->pure == c ? ladder_fit(area->ladder[c]) : 0;
+		fit[c] = area->pure == CLASS_MIXED || area->pure == c ? ladder_fit(*area_ladder(mm, a, c)) : 0;
 	if (mm->loose == a) {
 		EXPECT(area->pure != CLASS_MIXED && fit[area->pure] <= 1 && area->fit == 0, "area %u: loose, but more",
 		       a);
@@ -114,7 +117,8 @@ static bool check_fit(struct mm *mm, uint32_t a, bool whole)
 	}
 	/* Runs of mixed states are listed where they are larger than those of one state. */
 	uint64_t unreported = larger(fit[CLASS_DIRTY], fit[CLASS_ZERO]);
-	uint64_t any = larger(fit[CLASS_UNREPORTED], larger(fit[CLASS_REPORTED], fit[CLASS_REPORTED_ZERO]));
+	uint64_t reported = larger(fit[CLASS_REPORTED], fit[CLASS_REPORTED_ZERO]);
+	uint64_t any = larger(fit[CLASS_UNREPORTED], larger(reported, fit[CLASS_FRESH]));
 	if (fit[CLASS_UNREPORTED] <= unreported || (area->fit & FIT_WHOLE(CLASS_UNREPORTED)) != 0)
 		fit[CLASS_UNREPORTED] = 0;
 	if (fit[CLASS_ALL] <= any || whole)
@@ -134,7 +138,7 @@ static bool check_contents(struct mm *mm, uint32_t a)
 
 	for (unsigned i = 0; area->zero != 0 && i < AREA_FRAMES; i++) {
 		bool zero = area->kind == AREA_FREE ||
-			    ((word_class(&mm->bits[a].word[i / 64], CLASS_ZERO) >> (i % 64)) & 1) != 0;
+			    ((word_class(&mm->bits[a], i / 64, CLASS_ZERO) >> (i % 64)) & 1) != 0;
 		const uint64_t *at = mm_port_frame(area_pfn(mm, a) + i);
 		for (size_t k = 0; zero && k < FRAME_SIZE / sizeof(*at); k++)
 			EXPECT(at[k] == 0, "frame 0x%llx: in stock, but not zero",
@@ -164,14 +168,15 @@ static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 		s->managed += AREA_FRAMES;
 		EXPECT(area->free == AREA_FRAMES && area->zero == (area->pure == CLASS_ZERO ? AREA_FRAMES : 0) &&
 			       area->reported == ((area->pure & 2) != 0 ? AREA_FRAMES : 0) &&
-			       area->reported_zero == (area->pure == CLASS_REPORTED_ZERO ? AREA_FRAMES : 0),
+			       area->reported_zero == (area->pure == CLASS_REPORTED_ZERO ? AREA_FRAMES : 0) &&
+			       area->fresh == (area->pure == CLASS_FRESH ? AREA_FRAMES : 0),
 		       "area %u: uniform, but counted otherwise", a);
 		break;
 	default:
 		s->managed += AREA_FRAMES;
 		s->isolated += area->kind == AREA_ISOLATED ? AREA_FRAMES : 0;
 		s->cached += area->kind == AREA_CACHED ? AREA_FRAMES : 0;
-		EXPECT(area->free == 0 && area->zero == 0 && area->reported == 0 && area->fit == 0,
+		EXPECT(area->free == 0 && area->zero == 0 && area->reported == 0 && area->fresh == 0 && area->fit == 0,
 		       "area %u: taken whole, but counted as free", a);
 		if (area->kind == AREA_HEAD)
 			for (uint32_t i = 1; i < 1u << (area->order - MM_ORDER_AREA); i++)
@@ -182,6 +187,7 @@ static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 	s->zero += area->zero;
 	s->reported += area->reported;
 	s->reported_zero += area->reported_zero;
+	s->fresh += area->fresh;
 	if (DEBUG && !check_contents(mm, a))
 		return false;
 	return check_listed(mm, a);
@@ -320,13 +326,15 @@ static bool check_all(struct mm *mm)
 		cached += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	}
 	EXPECT(s.managed == mm->managed && s.free == mm->free && s.zero == mm->zero && s.reported == mm->reported &&
-		       s.reported_zero == mm->reported_zero && s.isolated == mm->isolated && s.cached == cached,
-	       "totals are %llu managed %llu free %llu zero %llu reported %llu isolated %llu cached, "
-	       "areas have %llu %llu %llu %llu %llu %llu",
+		       s.reported_zero == mm->reported_zero && s.fresh == mm->fresh && s.isolated == mm->isolated &&
+		       s.cached == cached,
+	       "totals are %llu managed %llu free %llu zero %llu reported %llu fresh %llu isolated %llu cached, "
+	       "areas have %llu %llu %llu %llu %llu %llu %llu",
 	       (unsigned long long)mm->managed, (unsigned long long)mm->free, (unsigned long long)mm->zero,
-	       (unsigned long long)mm->reported, (unsigned long long)mm->isolated, (unsigned long long)cached,
-	       (unsigned long long)s.managed, (unsigned long long)s.free, (unsigned long long)s.zero,
-	       (unsigned long long)s.reported, (unsigned long long)s.isolated, (unsigned long long)s.cached);
+	       (unsigned long long)mm->reported, (unsigned long long)mm->fresh, (unsigned long long)mm->isolated,
+	       (unsigned long long)cached, (unsigned long long)s.managed, (unsigned long long)s.free,
+	       (unsigned long long)s.zero, (unsigned long long)s.reported, (unsigned long long)s.fresh,
+	       (unsigned long long)s.isolated, (unsigned long long)s.cached);
 	EXPECT(s.free + s.isolated + cached <= s.managed, "more free and isolated frames than managed ones");
 	return true;
 }

@@ -9,7 +9,8 @@
 
 #define FILL_PATTERN 0xdeadf4eedeadf4eeull
 
-/* Calls visit for the runs of frames of an owned block, each with the one state it had when it was taken. */
+/* Calls visit for the runs of frames of an owned block, each with the one state it had when it was taken; FRESH frames
+ * may count as REPORTED, since of neither anything is known. */
 static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, enum block_bits bits, void *ctx,
 			 void (*visit)(void *ctx, pfn_t pfn, uint64_t frames, unsigned state))
 {

@@ -91,7 +91,7 @@ static inline void part_clear(struct mm *mm, unsigned cls, unsigned part, uint32
 static void leave_out_mixed(unsigned fit[CLASS_COUNT])
 {
 	if (fit[CLASS_ALL] <= fit[CLASS_UNREPORTED] || fit[CLASS_ALL] <= fit[CLASS_REPORTED] ||
-	    fit[CLASS_ALL] <= fit[CLASS_REPORTED_ZERO])
+	    fit[CLASS_ALL] <= fit[CLASS_REPORTED_ZERO] || fit[CLASS_ALL] <= fit[CLASS_FRESH])
 		fit[CLASS_ALL] = 0;
 	if (fit[CLASS_UNREPORTED] <= fit[CLASS_DIRTY] || fit[CLASS_UNREPORTED] <= fit[CLASS_ZERO])
 		fit[CLASS_UNREPORTED] = 0;
@@ -155,9 +155,9 @@ static uint32_t whole_classes(const struct area *area)
 {
 	uint32_t set = 1u << CLASS_ALL;
 
-	if (area->reported == 0)
+	if (area->reported + area->fresh == 0)
 		set |= 1u << CLASS_UNREPORTED;
-	if (area->zero == 0 && area->reported == 0)
+	if (area->zero + area->reported + area->fresh == 0)
 		set |= 1u << CLASS_DIRTY;
 	else if (area->zero == AREA_FRAMES)
 		set |= 1u << CLASS_ZERO;
@@ -165,35 +165,41 @@ static uint32_t whole_classes(const struct area *area)
 		set |= 1u << CLASS_REPORTED_ZERO;
 	else if (area->reported == AREA_FRAMES && area->reported_zero == 0)
 		set |= 1u << CLASS_REPORTED;
+	else if (area->fresh == AREA_FRAMES)
+		set |= 1u << CLASS_FRESH;
 	return set;
 }
 
-static uint32_t fit_part(const struct area *area)
+static uint64_t fit_part(struct mm *mm, uint32_t a)
 {
+	const struct area *area = &mm->areas[a];
+
 	if (likely(area->pure != CLASS_MIXED))
-		return ladder_fit(area->ladder[area->pure]) << (FIT_BITS * area->pure);
+		return (uint64_t)ladder_fit(area->ladder[area->pure]) << (FIT_BITS * area->pure);
 
 	unsigned fit[CLASS_COUNT];
-	uint32_t packed = 0;
-	for (unsigned c = 0; c < CLASS_COUNT; c++)
+	uint64_t packed = 0;
+	for (unsigned c = 0; c < STATE_COUNT; c++)
 		fit[c] = ladder_fit(area->ladder[c]);
+	for (unsigned c = STATE_COUNT; c < CLASS_COUNT; c++)
+		fit[c] = ladder_fit(mm->bits[a].unions[c - STATE_COUNT]);
 	leave_out_mixed(fit);
-	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		packed |= fit[c] << (FIT_BITS * c);
+	for (unsigned c = CLASS_COUNT; c-- > 0;)
+		packed = packed << FIT_BITS | fit[c];
 	return packed;
 }
 
 /* An area that is wholly free but serves order-0 requests offers order 8 at most. */
-static uint32_t fit_capped(uint32_t packed)
+static uint64_t fit_capped(uint64_t packed)
 {
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
 		if (fit_of(packed, c) > MM_ORDER_AREA)
-			packed -= 1u << (FIT_BITS * c);
+			packed -= 1ull << (FIT_BITS * c);
 	return packed;
 }
 
 /* The part map of a class in which a fit is listed; there must be one. */
-static inline unsigned part_of_fit(uint32_t fit, unsigned cls)
+static inline unsigned part_of_fit(uint64_t fit, unsigned cls)
 {
 	unsigned first = (fit & FIT_WHOLE(CLASS_ALL)) != 0 ? 2 * MM_ORDER_AREA
 			 : (fit & FIT_COARSE) != 0	   ? MM_ORDER_AREA
@@ -202,18 +208,18 @@ static inline unsigned part_of_fit(uint32_t fit, unsigned cls)
 	return first + fit_of(fit, cls) - 1;
 }
 
-static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
+static void fit_list(struct mm *mm, uint32_t a, uint64_t fit)
 {
 	struct area *area = &mm->areas[a];
-	uint32_t old = area->fit;
-	uint32_t diff = old ^ fit;
+	uint64_t old = area->fit;
+	uint64_t diff = old ^ fit;
 
 	area->fit = fit;
 	if (unlikely((diff & (FIT_COARSE | FIT_WHOLE(CLASS_ALL))) != 0))
 		diff |= (old | fit) & FIT_PARTS; /* what is listed moves to other slots */
 	while ((diff & FIT_PARTS) != 0) {
 		unsigned c = bit_first(diff) / FIT_BITS;
-		diff &= ~(0xfu << (FIT_BITS * c));
+		diff &= ~(0xfull << (FIT_BITS * c));
 		if (fit_of(old, c) != 0)
 			part_clear(mm, c, part_of_fit(old, c), a);
 		if (fit_of(fit, c) != 0)
@@ -221,8 +227,8 @@ static void fit_list(struct mm *mm, uint32_t a, uint32_t fit)
 	}
 	if (likely(diff == 0))
 		return;
-	uint32_t gone = (old & ~fit & ~FIT_COARSE) / FIT_WHOLE(0);
-	uint32_t come = (fit & ~old & ~FIT_COARSE) / FIT_WHOLE(0);
+	uint32_t gone = (uint32_t)((old & ~fit & ~FIT_COARSE) / FIT_WHOLE(0));
+	uint32_t come = (uint32_t)((fit & ~old & ~FIT_COARSE) / FIT_WHOLE(0));
 	whole_change(mm, a, come, gone);
 }
 
@@ -230,7 +236,7 @@ static void index_whole(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];
 	uint32_t classes = whole_classes(area);
-	uint32_t fit = classes * FIT_WHOLE(0);
+	uint64_t fit = classes * FIT_WHOLE(0);
 	uint32_t pure = classes & ((1u << CLASS_UNREPORTED) - 1);
 
 	if (pure != 0) {
@@ -238,11 +244,11 @@ static void index_whole(struct mm *mm, uint32_t a)
 		area->kind = AREA_FREE;
 	} else {
 		/* Whole only as a mix: smaller runs of one state are listed as well. */
-		uint32_t part = fit_part(area);
+		uint64_t part = fit_part(mm, a);
 		for (unsigned c = 0; c < CLASS_UNREPORTED; c++)
-			fit |= part & (0xfu << (FIT_BITS * c));
+			fit |= part & (0xfull << (FIT_BITS * c));
 		if ((classes & (1u << CLASS_UNREPORTED)) == 0)
-			fit |= part & (0xfu << (FIT_BITS * CLASS_UNREPORTED));
+			fit |= part & (0xfull << (FIT_BITS * CLASS_UNREPORTED));
 	}
 	fit_list(mm, a, fit);
 }
@@ -281,11 +287,11 @@ static void run_list(struct mm *mm, uint32_t first, uint32_t n, uint32_t classes
 
 static uint32_t run_classes(const struct mm *mm, uint32_t first, uint32_t n)
 {
-	uint32_t fit = 0;
+	uint64_t fit = 0;
 
 	for (uint32_t a = first; a < first + n; a++)
 		fit |= mm->areas[a].fit;
-	return (fit & ~FIT_COARSE) / FIT_WHOLE(0);
+	return (uint32_t)((fit & ~FIT_COARSE) / FIT_WHOLE(0));
 }
 
 void index_run(struct mm *mm, uint32_t first, uint32_t n)
@@ -302,10 +308,10 @@ static __attribute__((noinline)) void index_area_other(struct mm *mm, uint32_t a
 		if ((area->flags & AREA_CURSORS) == 0)
 			index_whole(mm, a);
 		else
-			fit_list(mm, a, fit_capped(fit_part(area)));
+			fit_list(mm, a, fit_capped(fit_part(mm, a)));
 		return;
 	}
-	uint32_t fit = fit_part(area);
+	uint64_t fit = fit_part(mm, a);
 	if ((area->flags & AREA_MIBS) != 0)
 		fit |= FIT_COARSE;
 	if (fit != area->fit)
@@ -315,7 +321,7 @@ static __attribute__((noinline)) void index_area_other(struct mm *mm, uint32_t a
 void index_area_slow(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];
-	const uint32_t old = area->fit;
+	const uint64_t old = area->fit;
 	const unsigned c = area->pure;
 
 	if (mm->loose == a)
@@ -323,13 +329,13 @@ void index_area_slow(struct mm *mm, uint32_t a)
 
 	/* Where only one class plays a part, now and before, the area moves from one fine slot to another. */
 	if (likely(area->free != AREA_FRAMES && c != CLASS_MIXED && (area->flags & AREA_MIBS) == 0 &&
-		   (old & ~(0xfu << (FIT_BITS * c))) == 0)) {
+		   (old & ~(0xfull << (FIT_BITS * c))) == 0)) {
 		const unsigned fit = ladder_fit(area->ladder[c]);
 		if (old != 0)
 			part_clear(mm, c, fit_of(old, c) - 1, a);
 		if (fit != 0)
 			part_set(mm, c, fit - 1, a);
-		area->fit = fit << (FIT_BITS * c);
+		area->fit = (uint64_t)fit << (FIT_BITS * c);
 	} else {
 		index_area_other(mm, a);
 	}
@@ -363,13 +369,15 @@ void index_remove(struct mm *mm, uint32_t a)
 	fit_list(mm, a, 0);
 }
 
-void area_ladders(struct area *area, const struct area_bits *bits)
+void area_ladders(struct mm *mm, uint32_t a)
 {
+	const struct area_bits *bits = &mm->bits[a];
+
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		uint64_t ladder = 0;
 		for (unsigned w = 0; w < AREA_WORDS; w++)
-			ladder |= BIT(8 * run_fit(word_class(&bits->word[w], c)) + w);
-		area->ladder[c] = ladder;
+			ladder |= BIT(8 * run_fit(word_class(bits, w, c)) + w);
+		*area_ladder(mm, a, c) = ladder;
 	}
 }
 
@@ -380,10 +388,12 @@ void area_map(struct mm *mm, uint32_t a)
 
 	ASSERT(area->kind == AREA_FREE);
 	uint64_t zero = (area->pure & 1) != 0 ? ~0ull : 0;
-	uint64_t reported = (area->pure & 2) != 0 ? ~0ull : 0;
+	uint64_t reported = area->pure >= CLASS_REPORTED ? ~0ull : 0;
+	uint64_t fresh = area->pure == CLASS_FRESH ? ~0ull : 0;
 	for (unsigned w = 0; w < AREA_WORDS; w++) {
 		bits->word[w] = (struct word){.free = ~0ull, .zero = zero, .reported = reported};
 		bits->isolated[w] = 0;
+		bits->fresh[w] = fresh;
 	}
 	area->ladder[area->pure] = LADDER_FULL;
 	area->kind = AREA_MAPPED;

@@ -15,7 +15,7 @@
 #include "mm/state.h"
 
 #define FIT_BITS       4u
-#define FIT_WHOLE(cls) (1u << (FIT_BITS * CLASS_COUNT + (cls)))
+#define FIT_WHOLE(cls) (1ull << (FIT_BITS * CLASS_COUNT + (cls)))
 #define FIT_COARSE     FIT_WHOLE(CLASS_COUNT)
 #define FIT_PARTS      (FIT_WHOLE(0) - 1)
 
@@ -41,9 +41,9 @@ static inline unsigned slot_of_part(unsigned part)
 /* For low_only, where it isn't a request that says it. */
 #define ANYWHERE false
 
-static inline unsigned fit_of(uint32_t fit, unsigned cls)
+static inline unsigned fit_of(uint64_t fit, unsigned cls)
 {
-	return (fit >> (FIT_BITS * cls)) & 0xfu;
+	return (unsigned)(fit >> (FIT_BITS * cls)) & 0xfu;
 }
 
 /* The gibs above 4 GiB of a list, after a word that says which of its words aren't 0. */
@@ -86,22 +86,26 @@ static inline bool index_has_part_high(struct mm *mm, unsigned cls)
 	return (mm->orders[1][cls] & SLOTS_PART) != 0;
 }
 
-/* The frames of a word that are free and of a class. */
-static inline uint64_t word_class(const struct word *w, unsigned cls)
+/* The frames of word w of an area that are free and of a class. */
+static inline uint64_t word_class(const struct area_bits *bits, unsigned w, unsigned cls)
 {
+	const struct word *word = &bits->word[w];
+
 	switch (cls) {
 	case CLASS_DIRTY:
-		return w->free & ~(w->zero | w->reported);
+		return word->free & ~(word->zero | word->reported);
 	case CLASS_ZERO:
-		return w->free & w->zero & ~w->reported;
+		return word->free & word->zero & ~word->reported;
 	case CLASS_REPORTED:
-		return w->free & w->reported & ~w->zero;
+		return word->free & word->reported & ~(word->zero | bits->fresh[w]);
 	case CLASS_REPORTED_ZERO:
-		return w->free & w->reported & w->zero;
+		return word->free & word->reported & word->zero;
+	case CLASS_FRESH:
+		return word->free & word->reported & bits->fresh[w] & ~word->zero;
 	case CLASS_UNREPORTED:
-		return w->free & ~w->reported;
+		return word->free & ~word->reported;
 	default:
-		return w->free;
+		return word->free;
 	}
 }
 
@@ -120,7 +124,7 @@ static inline void index_area(struct mm *mm, uint32_t a)
 		unsigned fit = ladder_fit(area->ladder[area->pure]);
 		if (unlikely(fit > MM_ORDER_AREA) && (area->flags & AREA_CURSORS) != 0)
 			fit = MM_ORDER_AREA; /* wholly free, but serving order 0: offers order 8 at most */
-		if (fit << (FIT_BITS * area->pure) == area->fit && fit <= MM_ORDER_AREA)
+		if ((uint64_t)fit << (FIT_BITS * area->pure) == area->fit && fit <= MM_ORDER_AREA)
 			return;
 		if (fit == 1 && area->fit == 0 && !mm->hot_open) {
 			if (mm->loose != a) {
@@ -144,8 +148,16 @@ void index_remove_run(struct mm *mm, uint32_t first, uint32_t n);
 /* Takes area a, wholly free, out of all indexes. */
 void index_remove(struct mm *mm, uint32_t a);
 
+/* An area's ladder of a class, which only a mixed area has all of. */
+static inline uint64_t *area_ladder(struct mm *mm, uint32_t a, unsigned cls)
+{
+	if (likely(cls < STATE_COUNT))
+		return &mm->areas[a].ladder[cls];
+	return &mm->bits[a].unions[cls - STATE_COUNT];
+}
+
 /* Recomputes all ladders of a mixed area. */
-void area_ladders(struct area *area, const struct area_bits *bits);
+void area_ladders(struct mm *mm, uint32_t a);
 
 /* Gives a uniform free area its bitmaps and takes it out of the whole lists; index_area must follow. */
 void area_map(struct mm *mm, uint32_t a);

@@ -127,7 +127,15 @@ static void area_map_empty(struct mm *mm, uint32_t a)
 	area->flags = AREA_HOLES;
 }
 
-/* Frames at to at + n - 1 of a mapped area become ours; those that are already become dirty if either says so. */
+/* What overlapping ranges make of a frame: the one that promises least is right. */
+static unsigned worse(unsigned a, unsigned b)
+{
+	if (a == CLASS_DIRTY || b == CLASS_DIRTY)
+		return CLASS_DIRTY;
+	return a == CLASS_FRESH ? a : b;
+}
+
+/* Frames at to at + n - 1 of a mapped area become ours; those that are already become what the worse of both says. */
 static void area_add(struct mm *mm, uint32_t a, unsigned at, unsigned n, unsigned state)
 {
 	struct area_bits *bits = &mm->bits[a];
@@ -136,15 +144,17 @@ static void area_add(struct mm *mm, uint32_t a, unsigned at, unsigned n, unsigne
 		unsigned w = at / 64, bit = at % 64;
 		unsigned k = n < 64 - bit ? n : 64 - bit;
 		uint64_t mask = bits_low(k) << bit;
-		uint64_t fresh = mask & bits->isolated[w];
+		uint64_t more = mask & bits->isolated[w];
 		struct word *word = &bits->word[w];
 		word->free |= mask;
 		word->start &= ~mask;
 		bits->isolated[w] &= ~mask;
-		if ((state & 2) != 0)
-			word->reported |= fresh;
+		if (state != CLASS_DIRTY)
+			word->reported |= more;
 		else
 			word->reported &= ~mask;
+		if (state == CLASS_FRESH)
+			bits->fresh[w] |= mask;
 		at += k;
 		n -= k;
 	}
@@ -159,7 +169,7 @@ static void range_add(struct mm *mm, pfn_t start, pfn_t end, unsigned state)
 		unsigned n = end - start < AREA_FRAMES - at ? (unsigned)(end - start) : AREA_FRAMES - at;
 		if (area->kind == AREA_FREE) {
 			if (n == AREA_FRAMES) {
-				area->pure = area->pure == CLASS_DIRTY ? CLASS_DIRTY : (uint8_t)state;
+				area->pure = (uint8_t)worse(area->pure, state);
 				start += n;
 				continue;
 			}
@@ -185,17 +195,19 @@ static void area_finish_mapped(struct mm *mm, uint32_t a)
 {
 	struct area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
-	unsigned n = 0, reported = 0;
+	unsigned n = 0, reported = 0, fresh = 0;
 
 	for (unsigned w = 0; w < AREA_WORDS; w++) {
 		n += bit_count(bits->word[w].free);
-		reported += bit_count(bits->word[w].reported);
+		reported += bit_count(word_class(bits, w, CLASS_REPORTED));
+		fresh += bit_count(word_class(bits, w, CLASS_FRESH));
 	}
 	area->free = (uint16_t)n;
 	area->reported = (uint16_t)reported;
+	area->fresh = (uint16_t)fresh;
 	area->pure = CLASS_MIXED;
 	area->flags = n == AREA_FRAMES ? 0 : AREA_HOLES;
-	area_ladders(area, bits);
+	area_ladders(mm, a);
 	index_area(mm, a);
 }
 
@@ -211,7 +223,8 @@ static void gib_finish(struct mm *mm, uint32_t g)
 		if (area->kind != AREA_FREE)
 			continue;
 		area->free = AREA_FRAMES;
-		area->reported = (area->pure & 2) != 0 ? AREA_FRAMES : 0;
+		area->reported = area->pure == CLASS_REPORTED ? AREA_FRAMES : 0;
+		area->fresh = area->pure == CLASS_FRESH ? AREA_FRAMES : 0;
 		index_area_whole(mm, a);
 	}
 	index_run(mm, first, end - first);
@@ -222,6 +235,7 @@ static void gib_finish(struct mm *mm, uint32_t g)
 		mm->managed += area->free;
 		mm->free += area->free;
 		mm->reported += area->reported;
+		mm->fresh += area->fresh;
 	}
 }
 
@@ -229,9 +243,23 @@ static void gib_finish(struct mm *mm, uint32_t g)
 static void fill_dirty(struct mm *mm)
 {
 	for (uint32_t a = 0; a < mm->area_count; a++) {
-		for (unsigned i = 0; mm->areas[a].free > mm->areas[a].reported && i < AREA_FRAMES; i++)
+		for (unsigned i = 0; mm->areas[a].free > mm->areas[a].reported + mm->areas[a].fresh && i < AREA_FRAMES;
+		     i++)
 			if (mm_frame_state(mm, area_pfn(mm, a) + i) == MM_STATE_DIRTY)
 				contents_fill(area_pfn(mm, a) + i, 1);
+	}
+}
+
+/* How a range's frames start, as a class. */
+static unsigned class_of(enum mm_fresh fresh)
+{
+	switch (fresh) {
+	case MM_FRESH_UNKNOWN:
+		return CLASS_FRESH;
+	case MM_FRESH_REPORTED:
+		return CLASS_REPORTED;
+	default:
+		return CLASS_DIRTY;
 	}
 }
 
@@ -276,7 +304,7 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	for (size_t i = 0; i < count; i++) {
 		pfn_t start, end;
 		if (clip(&ranges[i], &start, &end))
-			range_add(mm, start, end, ranges[i].fresh == MM_FRESH_REPORTED ? CLASS_REPORTED : CLASS_DIRTY);
+			range_add(mm, start, end, class_of(ranges[i].fresh));
 	}
 	for (uint32_t g = 0; g < l.gib_count; g++)
 		gib_finish(mm, g);

@@ -1,8 +1,8 @@
 /* The page allocator: blocks of physical memory, and what is known of their contents.
  *
  * A block is 1 << order frames of 4 KiB, aligned to its size; order 0 to MM_ORDER_MAX. Every free frame is DIRTY, ZERO,
- * REPORTED (the host below us doesn't back it, contents undefined) or REPORTED+ZERO. docs/DESIGN.md has the state
- * diagram.
+ * REPORTED (the host below us said that it doesn't back it, contents undefined), REPORTED+ZERO, or FRESH (nobody here
+ * has used it, and the host hasn't said anything yet). docs/DESIGN.md has the state diagram.
  *
  * Locks    all calls take mm's own lock themselves, none is held on return; stores to the frames happen outside of
  *          it. Not to be called from an interrupt handler, nor with another spinlock held.
@@ -23,7 +23,7 @@
 /* What the caller needs of a block's contents, and in which order free memory is taken for it
  * (docs/design/allocator.md, "What is taken first"). */
 enum mm_want {
-	MM_ANY,	      /* contents don't matter: DIRTY (cache-hot first), ZERO, REPORTED, REPORTED+ZERO */
+	MM_ANY,	      /* contents don't matter: DIRTY (cache-hot first), ZERO, FRESH, REPORTED, REPORTED+ZERO */
 	MM_ZERO_COLD, /* zero, not touched soon (VM memory, DMA): from stock, else non-temporal stores */
 	MM_ZERO_HOT,  /* zero, touched at once (a page fault): cache-hot dirty frames and ordinary stores first */
 };
@@ -34,11 +34,12 @@ enum mm_want {
 /* How memory that is given to mm_init starts. */
 enum mm_fresh {
 	MM_FRESH_DIRTY,	   /* was used before */
-	MM_FRESH_REPORTED, /* nobody touched it yet: the host doesn't back it */
+	MM_FRESH_REPORTED, /* the host doesn't back it, for certain: as if it had acknowledged a report of it */
+	MM_FRESH_UNKNOWN,  /* nobody here used it; the host may back it all the same, as after a warm reset: FRESH */
 };
 
-/* Frames start <= pfn < end. Ranges may come in any order, touch, overlap (the overlap is DIRTY if either says
- * so) or be empty. */
+/* Frames start <= pfn < end. Ranges may come in any order, touch, overlap (the overlap is DIRTY if either says so, else
+ * FRESH if either does) or be empty. */
 struct mm_range {
 	pfn_t start;
 	pfn_t end;
@@ -49,7 +50,7 @@ struct mm_range {
 struct mm;
 extern struct mm mm_system;
 
-/* How many bytes of metadata mm_init will want for these ranges: less than 1 for each frame of the gibs (1 GiB,
+/* How many bytes of metadata mm_init will want for these ranges: less than 1.1 for each frame of the gibs (1 GiB,
  * aligned) that have one in them, the last gib counted up to the last frame, and 20 KiB, and 2 KiB for each CPU. Pure
  * arithmetic, may be called before anything else. 0 when there is no usable range. */
 size_t mm_meta_bytes(const struct mm_range *ranges, size_t count);
@@ -127,6 +128,7 @@ enum mm_state {
 	MM_STATE_ZERO,
 	MM_STATE_REPORTED,
 	MM_STATE_REPORTED_ZERO,
+	MM_STATE_FRESH,
 	MM_STATE_ISOLATED, /* free, in a batch that is being zeroed or reported */
 };
 #define MM_STATE_COUNT (MM_STATE_ISOLATED + 1)
@@ -138,13 +140,14 @@ const char *mm_state_name(enum mm_state state);
  * exact when nobody else allocates or frees. */
 void mm_count(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_STATE_COUNT]);
 
-/* Free blocks of each order, each frame counted in the largest aligned block of free frames that holds it; zero and
- * reported count the blocks that are so wholly. Walks all areas, a gib in one hold of the lock, so it isn't for hot
- * paths, and is exact when nobody else allocates or frees. */
+/* Free blocks of each order, each frame counted in the largest aligned block of free frames that holds it; zero,
+ * reported and fresh count the blocks that are so wholly. Walks all areas, a gib in one hold of the lock, so it isn't
+ * for hot paths, and is exact when nobody else allocates or frees. */
 struct mm_buddy_row {
 	uint64_t free_blocks;
 	uint64_t zero_blocks;	  /* every frame ZERO */
 	uint64_t reported_blocks; /* every frame REPORTED or REPORTED+ZERO */
+	uint64_t fresh_blocks;	  /* every frame FRESH */
 	uint64_t frames_at_least; /* free frames in blocks of this order or a larger one */
 };
 void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1]);
@@ -158,6 +161,7 @@ struct mm_totals {
 	uint64_t isolated;
 	uint64_t zero;	   /* free and ZERO; REPORTED+ZERO not among them */
 	uint64_t reported; /* free and REPORTED or REPORTED+ZERO */
+	uint64_t fresh;	   /* free and FRESH */
 	uint64_t cached;   /* free, in per-CPU caches */
 	uint64_t metadata_bytes;
 };

@@ -32,3 +32,16 @@ static inline struct word *word_of(const struct mm *mm, uint32_t a, pfn_t pfn)
 {
 	return &mm->bits[a].word[pfn % AREA_FRAMES / 64];
 }
+
+/* The one state of all frames of word w in mask, or CLASS_MIXED: what free ones are, what owned ones were. */
+static inline unsigned mask_state(const struct area_bits *bits, unsigned w, uint64_t mask)
+{
+	const uint64_t zero = bits->word[w].zero & mask, reported = bits->word[w].reported & mask;
+	const uint64_t fresh = bits->fresh[w] & mask;
+
+	if ((zero != 0 && zero != mask) || (reported != 0 && reported != mask))
+		return CLASS_MIXED;
+	if (zero != 0 || reported == 0 || fresh == 0)
+		return (zero != 0 ? 1u : 0u) | (reported != 0 ? 2u : 0u);
+	return fresh == mask ? CLASS_FRESH : CLASS_MIXED;
+}

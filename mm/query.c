@@ -25,44 +25,52 @@ void mm_totals(struct mm *mm, struct mm_totals *out)
 		.isolated = mm->isolated,
 		.zero = mm->zero,
 		.reported = mm->reported,
+		.fresh = mm->fresh,
 		.cached = cached,
 		.metadata_bytes = mm->metadata_bytes,
 	};
 	mm_unlock(mm);
 }
 
-/* Counts the largest aligned runs of set bits among 512, by order; a run that lies in zero, or in reported, as a
- * whole is counted there too. */
-static void count_runs(const uint64_t all[8], const uint64_t zero[8], const uint64_t reported[8],
-		       struct mm_buddy_row *rows)
+/* 512 things: which are free, and which of those are of one kind or another. */
+struct free_map {
+	uint64_t all[8], zero[8], reported[8], fresh[8];
+};
+
+/* Counts the largest aligned runs of free things, by order; one that is zero, or another kind, as a whole is counted
+ * there too. */
+static void count_runs(const struct free_map *map, struct mm_buddy_row *rows)
 {
 	for (unsigned w = 0; w < 8;) {
 		unsigned k = 3;
 		for (;; k--) {
 			bool whole = w % (1u << k) == 0;
 			for (unsigned i = 0; whole && i < 1u << k; i++)
-				whole = all[w + i] == ~0ull;
+				whole = map->all[w + i] == ~0ull;
 			if (whole || k == 0)
 				break;
 		}
-		if (all[w] == ~0ull) {
-			bool z = true, r = true;
-			for (unsigned i = 0; i < 1u << k; i++) {
-				z &= zero[w + i] == ~0ull;
-				r &= reported[w + i] == ~0ull;
+		if (map->all[w] == ~0ull) {
+			bool zero = true, reported = true, fresh = true;
+			for (unsigned i = w; i < w + (1u << k); i++) {
+				zero &= map->zero[i] == ~0ull;
+				reported &= map->reported[i] == ~0ull;
+				fresh &= map->fresh[i] == ~0ull;
 			}
 			rows[6 + k].free_blocks++;
-			rows[6 + k].zero_blocks += z;
-			rows[6 + k].reported_blocks += r;
+			rows[6 + k].zero_blocks += zero;
+			rows[6 + k].reported_blocks += reported;
+			rows[6 + k].fresh_blocks += fresh;
 			w += 1u << k;
 			continue;
 		}
-		uint64_t left = all[w];
+		uint64_t left = map->all[w];
 		for (unsigned order = 6; order-- > 0 && left != 0;) {
 			uint64_t starts = run_find(left, order);
 			rows[order].free_blocks += bit_count(starts);
-			rows[order].zero_blocks += bit_count(starts & run_find(zero[w], order));
-			rows[order].reported_blocks += bit_count(starts & run_find(reported[w], order));
+			rows[order].zero_blocks += bit_count(starts & run_find(map->zero[w], order));
+			rows[order].reported_blocks += bit_count(starts & run_find(map->reported[w], order));
+			rows[order].fresh_blocks += bit_count(starts & run_find(map->fresh[w], order));
 			left &= ~(starts * bits_low(1u << order));
 		}
 		w++;
@@ -71,32 +79,34 @@ static void count_runs(const uint64_t all[8], const uint64_t zero[8], const uint
 
 static void buddy_area(const struct area_bits *bits, struct mm_buddy_row *rows)
 {
-	uint64_t all[AREA_WORDS], zero[AREA_WORDS], reported[AREA_WORDS];
+	struct free_map map;
 
 	for (unsigned w = 0; w < AREA_WORDS; w++) {
-		all[w] = bits->word[w].free;
-		zero[w] = word_class(&bits->word[w], CLASS_ZERO);
-		reported[w] = all[w] & bits->word[w].reported;
+		map.all[w] = bits->word[w].free;
+		map.zero[w] = word_class(bits, w, CLASS_ZERO);
+		map.fresh[w] = word_class(bits, w, CLASS_FRESH);
+		map.reported[w] = bits->word[w].free & bits->word[w].reported & ~map.fresh[w];
 	}
-	count_runs(all, zero, reported, rows);
+	count_runs(&map, rows);
 }
 
 static void buddy_gib(struct mm *mm, uint32_t g, struct mm_buddy_row *rows)
 {
-	uint64_t all[AREA_WORDS] = {0}, zero[AREA_WORDS] = {0}, reported[AREA_WORDS] = {0};
+	struct free_map map = {0};
 
 	for (uint32_t i = 0; i < GIB_AREAS && g * GIB_AREAS + i < mm->area_count; i++) {
 		const struct area *area = &mm->areas[g * GIB_AREAS + i];
 		uint64_t bit = BIT(i % 64);
 		if (area->free == AREA_FRAMES) {
-			all[i / 64] |= bit;
-			zero[i / 64] |= area->zero == AREA_FRAMES ? bit : 0;
-			reported[i / 64] |= area->reported == AREA_FRAMES ? bit : 0;
+			map.all[i / 64] |= bit;
+			map.zero[i / 64] |= area->zero == AREA_FRAMES ? bit : 0;
+			map.reported[i / 64] |= area->reported == AREA_FRAMES ? bit : 0;
+			map.fresh[i / 64] |= area->fresh == AREA_FRAMES ? bit : 0;
 		} else if (area->kind == AREA_MAPPED && area->free != 0) {
 			buddy_area(&mm->bits[g * GIB_AREAS + i], rows);
 		}
 	}
-	count_runs(all, zero, reported, rows + MM_ORDER_AREA);
+	count_runs(&map, rows + MM_ORDER_AREA);
 }
 
 void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
@@ -144,6 +154,7 @@ STAT(mm_zero, "mm.zero_frames", "frames", "free frames that are zero and backed:
 STAT(mm_reported, "mm.reported_frames", "frames", "free frames that the host needn't back", &mm_system.reported);
 STAT(mm_reported_zero, "mm.reported_zero_frames", "frames", "of those, known to be zero all the same (report.poison)",
      &mm_system.reported_zero);
+STAT(mm_fresh, "mm.fresh_frames", "frames", "free frames that nobody used nor reported yet", &mm_system.fresh);
 STAT(mm_isolated, "mm.isolated_frames", "frames", "frames that are being zeroed or reported", &mm_system.isolated);
 STAT_GET(mm_cached, "mm.cached_frames", "frames", "free frames in per-CPU caches", stat_cached_frames);
 STAT(mm_retired, "mm.retired_frames", "frames", "bad frames taken out of use", &mm_system.retired);

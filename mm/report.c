@@ -268,13 +268,13 @@ static enum report_found left(struct mm *mm)
 static bool demand_zeroed(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
-	uint64_t any, zero;
+	struct report_budget may;
 
 	mm_lock(mm);
 	const bool progress = e->demanded_frames == 0 || mm->demand.frames != e->demanded_frames;
-	report_budget(mm, &any, &zero);
-	e->demanded_frames = any;
-	marks_demand(mm, (unsigned)report_order_min, any);
+	report_budget(mm, &may);
+	e->demanded_frames = may.any;
+	marks_demand(mm, (unsigned)report_order_min, may.any);
 	mm_unlock(mm);
 	return progress;
 }
@@ -460,10 +460,10 @@ void report_resume(struct mm *mm)
 void report_status(struct mm *mm, struct report_status *out)
 {
 	const struct report_engine *e = &mm->report_engine;
-	uint64_t any, zero;
+	struct report_budget may;
 
 	mm_lock(mm);
-	report_budget(mm, &any, &zero);
+	report_budget(mm, &may);
 	enum report_found found = report_find(mm);
 	bool short_of_memory = mm->pressure;
 	mm_unlock(mm);
@@ -477,7 +477,7 @@ void report_status(struct mm *mm, struct report_status *out)
 		.short_of_memory = short_of_memory,
 		.in_flight_requests = slots_in_flight(e),
 		.in_flight_frames = e->in_flight_frames,
-		.reportable_frames = found != FOUND_NOTHING ? any : 0,
+		.reportable_frames = found != FOUND_NOTHING ? may.any + may.fresh : 0,
 		.reported_frames_total = e->frames,
 		.requests = e->requests,
 		.errors = e->errors,

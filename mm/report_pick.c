@@ -2,7 +2,11 @@
  * stock stays unreported (mm/marks.h). Dirty ones first, the largest first. Blocks with zero frames are reported only
  * as far as the stock exceeds its goal, if it has one, since what was known to be zero is forgotten with it.
  *
- * A sink that keeps zero gets blocks that are zero wholly, as far as the stock exceeds its goal, and nothing else.
+ * Fresh ones go once, when there is nothing else to do: whether the host backs them isn't known before it answers. Of
+ * them only what zeroing may want below its low mark is left.
+ *
+ * A sink that keeps zero gets blocks that are zero wholly, as far as the stock exceeds its goal, and nothing else: what
+ * is fresh would have to be zeroed for it, which makes the host back it, so it stays as it is.
  */
 #include "mm/report_pick.h"
 
@@ -12,19 +16,31 @@
 uint64_t report_order_min = MM_ORDER_AREA;
 uint64_t report_reserve_pct = 0;
 
+bool report_keeps_zero(const struct mm *mm)
+{
+	const struct report_sink *sink = mm->report_engine.sink;
+
+	return sink && sink->keeps_zero;
+}
+
 static uint64_t frames_above(uint64_t have, uint64_t keep)
 {
 	return have > keep ? have - keep : 0;
 }
 
-void report_budget(const struct mm *mm, uint64_t *any, uint64_t *zero)
+void report_budget(const struct mm *mm, struct report_budget *out)
 {
-	uint64_t goal = marks_goal(mm), reserve = mm->managed * report_reserve_pct / 100;
-	uint64_t unreported = mm->free - mm->reported;
-	uint64_t now = marks_hold(mm) ? 0 : smaller(unreported, mm->report_engine.now_frames);
+	const uint64_t goal = marks_goal(mm), reserve = mm->managed * report_reserve_pct / 100;
+	const uint64_t left = mm->free - mm->reported, unreported = left - mm->fresh;
+	const uint64_t now = marks_hold(mm) ? 0 : mm->report_engine.now_frames;
+	const uint64_t keep = larger(reserve, marks_low(mm));
 
-	*any = larger(frames_above(unreported, larger(goal, reserve)), now);
-	*zero = goal == 0 ? *any : larger(frames_above(mm->zero, goal), now);
+	out->any = smaller(frames_above(unreported, goal), frames_above(left, reserve));
+	out->any = larger(out->any, smaller(unreported, now));
+	out->zero = goal == 0 ? out->any : larger(frames_above(mm->zero, goal), smaller(unreported, now));
+	out->fresh = marks_hold(mm) || report_keeps_zero(mm) ? 0 : smaller(mm->fresh, frames_above(left, keep));
+	if (!report_keeps_zero(mm))
+		out->fresh = larger(out->fresh, smaller(mm->fresh, now));
 }
 
 /* The largest run of a class, at most max_frames long. */
@@ -53,25 +69,18 @@ static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct 
 	return true;
 }
 
-bool report_keeps_zero(const struct mm *mm)
-{
-	const struct report_sink *sink = mm->report_engine.sink;
-
-	return sink && sink->keeps_zero;
-}
-
 bool report_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block)
 {
-	uint64_t any, zero;
+	struct report_budget may;
 
 	buddy_cursor_release(mm);
-	report_budget(mm, &any, &zero);
-	any = smaller(any, max_frames);
-	zero = smaller(zero, any);
+	report_budget(mm, &may);
+	const uint64_t any = smaller(may.any, max_frames), zero = smaller(may.zero, any);
 	if (report_keeps_zero(mm))
 		return pick_class(mm, CLASS_ZERO, zero, block);
-	return pick_class(mm, CLASS_DIRTY, any, block) || pick_class(mm, CLASS_UNREPORTED, zero, block) ||
-	       pick_class(mm, CLASS_ZERO, zero, block);
+	return pick_class(mm, CLASS_DIRTY, any, block) ||
+	       pick_class(mm, CLASS_FRESH, smaller(may.fresh, max_frames), block) ||
+	       pick_class(mm, CLASS_UNREPORTED, zero, block) || pick_class(mm, CLASS_ZERO, zero, block);
 }
 
 static bool has_block(struct mm *mm, unsigned cls, uint64_t room)
@@ -99,14 +108,16 @@ static bool has_unzeroed_areas(const struct mm *mm)
 
 enum report_found report_find(struct mm *mm)
 {
-	uint64_t any, zero;
+	struct report_budget may;
 
 	buddy_cursor_release(mm);
-	report_budget(mm, &any, &zero);
-	zero = smaller(zero, any);
+	report_budget(mm, &may);
+	const uint64_t any = may.any, zero = smaller(may.zero, any);
 	bool clean = has_block(mm, CLASS_ZERO, zero), dirty = has_block(mm, CLASS_DIRTY, any);
 	if (!report_keeps_zero(mm))
-		return clean || dirty || has_block(mm, CLASS_UNREPORTED, zero) ? FOUND_BLOCK : FOUND_NOTHING;
+		return clean || dirty || has_block(mm, CLASS_UNREPORTED, zero) || has_block(mm, CLASS_FRESH, may.fresh)
+			       ? FOUND_BLOCK
+			       : FOUND_NOTHING;
 	if (clean)
 		return FOUND_BLOCK;
 	dirty |= has_block(mm, CLASS_UNREPORTED, any) || (MM_ZERO && marks_demand_under_way(mm)) ||

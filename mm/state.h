@@ -5,8 +5,9 @@
  *   struct area   2 MiB, 512 frames   which runs of frames are free, for orders 0 to 8
  *   struct gib    1 GiB, 512 areas    which runs of areas are wholly free, for orders 9 to 18
  *
- * A search for a run says a class: what is known of its contents. Classes 0 to 3 are the states of a free frame, as the
- * bits zero | reported << 1; the other two are unions, for blocks that mix states. Each struct keeps, for each class,
+ * A search for a run says a class: what is known of its contents. Classes 0 to 4 are the states of a free frame: the
+ * first four are the bits zero | reported << 1, the fifth is REPORTED with a third bit, fresh. The other two are
+ * unions, for blocks that mix states. Each struct keeps, for each class,
  * a ladder (mm/run.h) that answers "the best fit for this order?" without looking at the words; a struct parts keeps,
  * for each class and order, which of 64 areas have a run of just that order as the largest; gibs say which of their
  * eight have any, and struct mm which gibs. So a search is five looks: orders, gib, parts, area, word.
@@ -26,9 +27,11 @@ enum mm_class {
 	CLASS_ZERO,
 	CLASS_REPORTED, /* and not known to be zero */
 	CLASS_REPORTED_ZERO,
+	CLASS_FRESH,	  /* not used since the machine started; whether the host backs it isn't known */
 	CLASS_UNREPORTED, /* dirty and zero ones mixed */
 	CLASS_ALL,	  /* any mix of states */
 	CLASS_COUNT,
+	STATE_COUNT = CLASS_UNREPORTED,
 	CLASS_MIXED = CLASS_COUNT, /* area.pure only: the words tell */
 	GIVE_AS_WAS = CLASS_COUNT, /* of what is given back: each frame is what it was when it was taken */
 };
@@ -51,8 +54,8 @@ enum mm_class {
 #define AREA_NONE   (~(uint32_t)0)
 #define GIB_NONE    UINT16_MAX
 
-/* 64 frames. zero and reported also outlive an allocation: for an allocated frame they say what it was when it was
- * taken, so that its taker knows what needs zeroing and an undone allocation loses nothing. */
+/* 64 frames. zero, reported and area_bits.fresh also outlive an allocation: for an allocated frame they say what it was
+ * when it was taken, so that its taker knows what needs zeroing and an undone allocation loses nothing. */
 struct word {
 	uint64_t free;	   /* (L) */
 	uint64_t zero;	   /* (L) free, (O) allocated */
@@ -64,7 +67,9 @@ struct word {
 struct area_bits {
 	struct word word[AREA_WORDS];
 	uint64_t isolated[AREA_WORDS]; /* (L) */
-};
+	uint64_t fresh[AREA_WORDS]; /* as word.reported; means nothing for frames that aren't reported, or are zero */
+	uint64_t unions[CLASS_COUNT - STATE_COUNT]; /* (L) ladders of the unions, while pure is CLASS_MIXED */
+} __attribute__((aligned(64)));
 
 enum area_kind {
 	AREA_HOLE,     /* no frame of it is ours */
@@ -86,16 +91,17 @@ enum area_flag {
 
 /* One cache line; all of it (L), but for kind while the area is a block in a CPU's hot slot. */
 struct area {
-	uint64_t ladder[CLASS_COUNT]; /* only ladder[pure] is kept up while pure isn't CLASS_MIXED */
-	uint16_t free;		      /* frames; cached and isolated ones are not free here */
-	uint16_t zero;		      /* of the free ones: ZERO */
-	uint16_t reported;	      /* REPORTED and REPORTED+ZERO */
+	uint64_t fit;	   /* how the indexes list it, see index.h */
+	uint16_t free;	   /* frames; cached and isolated ones are not free here */
+	uint16_t zero;	   /* of the free ones: ZERO */
+	uint16_t reported; /* REPORTED and REPORTED+ZERO */
 	uint16_t reported_zero;
-	uint32_t fit; /* how the indexes list it, see index.h */
+	uint16_t fresh; /* FRESH */
 	uint8_t kind;
 	uint8_t pure;  /* the one class of all its free frames, or CLASS_MIXED */
 	uint8_t order; /* of an AREA_HEAD */
 	uint8_t flags;
+	uint64_t ladder[STATE_COUNT]; /* only ladder[pure] is kept up while pure isn't CLASS_MIXED */
 };
 _Static_assert(sizeof(struct area) == 64, "an area's header is one cache line");
 _Static_assert(sizeof(struct word) == 32, "two words to a cache line");
@@ -197,7 +203,7 @@ struct zero_engine {
 	bool filling;		  /* (L) on the way from the low mark to the high one */
 	bool now;		  /* (A) */
 	bool paused;		  /* (A) */
-	bool reported;		  /* owner or (L): reported frames may be picked */
+	bool reported;		  /* owner or (L): reported and fresh frames may be picked */
 	bool demanded;		  /* owner or (L): the batch is for mm.demand, not for the marks */
 	bool wake_due;		  /* (A) set by interrupts */
 	struct rate rate;	  /* owner or (L) */
@@ -281,6 +287,7 @@ struct mm {
 	uint64_t zero;		 /* (L) */
 	uint64_t reported;	 /* (L) */
 	uint64_t reported_zero;	 /* (L) */
+	uint64_t fresh;		 /* (L) not among the reported ones */
 	uint64_t isolated;	 /* (L) */
 	uint64_t watermark_low;	 /* (C) */
 	uint64_t watermark_high; /* (C) */

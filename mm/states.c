@@ -21,6 +21,7 @@ const char *mm_state_name(enum mm_state state)
 		[MM_STATE_ZERO] = "free (zero)",
 		[MM_STATE_REPORTED] = "free (reported)",
 		[MM_STATE_REPORTED_ZERO] = "free (reported, zero)",
+		[MM_STATE_FRESH] = "free (fresh)",
 		[MM_STATE_ISOLATED] = "isolated",
 	};
 
@@ -58,8 +59,7 @@ enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn)
 	if (area->kind != AREA_MAPPED)
 		return uniform_state(area);
 	if ((word->free & mask) != 0)
-		return (enum mm_state)(MM_STATE_DIRTY + ((word->zero & mask) != 0 ? 1 : 0) +
-				       ((word->reported & mask) != 0 ? 2 : 0));
+		return (enum mm_state)(MM_STATE_DIRTY + mask_state(bits, w, mask));
 	if ((bits->isolated[w] & mask) != 0)
 		return (word->start & mask) != 0 ? MM_STATE_UNMANAGED : MM_STATE_ISOLATED;
 	if (kept_holds(mm, pfn))
@@ -88,11 +88,13 @@ static void count_area(const struct mm *mm, uint32_t a, unsigned from, unsigned 
 		const struct word *word = &bits->word[w];
 		uint64_t part = word_part(w, from, to), free = word->free & part;
 		uint64_t zero = free & word->zero, reported = free & word->reported;
+		uint64_t fresh = reported & ~zero & bits->fresh[w];
 		uint64_t out = bits->isolated[w] & part & ~free, holes = out & word->start;
 
 		counts[MM_STATE_DIRTY] += bit_count(free & ~zero & ~reported);
 		counts[MM_STATE_ZERO] += bit_count(zero & ~reported);
-		counts[MM_STATE_REPORTED] += bit_count(reported & ~zero);
+		counts[MM_STATE_REPORTED] += bit_count(reported & ~zero & ~fresh);
+		counts[MM_STATE_FRESH] += bit_count(fresh);
 		counts[MM_STATE_REPORTED_ZERO] += bit_count(reported & zero);
 		counts[MM_STATE_ISOLATED] += bit_count(out & ~holes);
 		counts[MM_STATE_UNMANAGED] += bit_count(holes);

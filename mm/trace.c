@@ -107,6 +107,7 @@ const char *trace_state_name(unsigned state)
 		[MM_STATE_ZERO] = "zero",
 		[MM_STATE_REPORTED] = "reported",
 		[MM_STATE_REPORTED_ZERO] = "reported+zero",
+		[MM_STATE_FRESH] = "fresh",
 		[MM_STATE_ISOLATED] = "isolated",
 		[TRACE_MIXED] = "mixed",
 	};
@@ -190,8 +191,7 @@ static uint8_t frame_state(const struct mm *mm, pfn_t pfn)
 
 	if (area->kind != AREA_MAPPED && area->pure != CLASS_MIXED)
 		return (uint8_t)(MM_STATE_DIRTY + area->pure);
-	const struct word *word = word_of(mm, a, pfn);
-	return (uint8_t)(MM_STATE_DIRTY + (word->zero >> (pfn % 64) & 1) + (word->reported >> (pfn % 64) & 1) * 2);
+	return (uint8_t)(MM_STATE_DIRTY + mask_state(&mm->bits[a], pfn % AREA_FRAMES / 64, BIT(pfn % 64)));
 }
 
 uint8_t trace_state(struct mm *mm, pfn_t pfn, uint64_t frames)

@@ -2,8 +2,9 @@
  *
  * The stock is the free frames that are ZERO. At the low mark or below, filling starts, and goes on to the high mark;
  * the gap keeps a workload that frees and allocates the same blocks from being followed all the time. Dirty frames in
- * areas that are partly in use come first (they can't be given to the host anyway), then whole areas. Reported frames
- * are left alone but for filling up to the low mark: an idle guest doesn't make its host back what nobody asked for.
+ * areas that are partly in use come first (they can't be given to the host anyway), then whole areas. Reported
+ * and fresh frames are left alone but for filling up to the low mark: an idle guest doesn't make its host back what
+ * nobody asked for.
  * What somebody demands (marks_demand) goes before the marks.
  *
  * A batch stays allocatable: it is in the hold of the CPU that zeroes, see page_hold.h. One CPU zeroes at a time.
@@ -43,12 +44,13 @@ STAT(zero_aborts, "zero.aborts", "batches", "batches given back because an alloc
 
 static uint64_t dirty_frames(const struct mm *mm)
 {
-	return mm->free - mm->zero - mm->reported;
+	return mm->free - mm->zero - mm->reported - mm->fresh;
 }
 
+/* FRESH ones among them: they are left alone alike. */
 static uint64_t reported_dirty_frames(const struct mm *mm)
 {
-	return mm->reported - mm->reported_zero;
+	return mm->fresh + mm->reported - mm->reported_zero;
 }
 
 /* How many frames are left to be zeroed, paused or not. *reported: of reported memory too; *demanded: not for the marks
@@ -117,7 +119,8 @@ static bool zero_pick(struct mm *mm, uint64_t max_frames, struct mm_block *block
 	if (mm->zero_engine.demanded)
 		return pick_demanded(mm, max_frames, block);
 	return page_proc_pick(mm, CLASS_DIRTY, max_frames, block) ||
-	       (mm->zero_engine.reported && page_proc_pick(mm, CLASS_REPORTED, max_frames, block));
+	       (mm->zero_engine.reported && (page_proc_pick(mm, CLASS_FRESH, max_frames, block) ||
+					     page_proc_pick(mm, CLASS_REPORTED, max_frames, block)));
 }
 
 static void zero_work(struct mm *mm, pfn_t pfn)

@@ -30,6 +30,7 @@ static const struct kind {
 	[MM_STATE_ZERO] = {'Z', 32, "zero", "zero"},
 	[MM_STATE_REPORTED] = {'R', 34, "reported", "reported"},
 	[MM_STATE_REPORTED_ZERO] = {'B', 36, "reported_zero", "reported, zero"},
+	[MM_STATE_FRESH] = {'F', 37, "fresh", "fresh"},
 	[MM_STATE_ISOLATED] = {'I', 95, "isolated", "being worked on"},
 	[NO_RAM] = {'.', 90, "no_ram", "no RAM"},
 };

@@ -22,6 +22,7 @@ static void print_buddy_json(const struct mm_buddy_row *rows)
 		json_u64(&json, "free", rows[order].free_blocks);
 		json_u64(&json, "zero", rows[order].zero_blocks);
 		json_u64(&json, "reported", rows[order].reported_blocks);
+		json_u64(&json, "fresh", rows[order].fresh_blocks);
 		json_u64(&json, "at_least_bytes", rows[order].frames_at_least * FRAME_SIZE);
 		json_fixed(&json, "at_least_pct",
 			   (int64_t)per_mille(rows[order].frames_at_least, rows[0].frames_at_least), 1);
@@ -45,11 +46,12 @@ static int cmd_buddy(int argc, char **argv)
 		print_buddy_json(rows);
 		return 0;
 	}
-	iprintf("order     block       free       zero   reported  free in blocks this large\n");
+	iprintf("order   block     free     zero reported    fresh  free in blocks this large\n");
 	for (unsigned order = 0; order <= MM_ORDER_MAX; order++) {
 		uint64_t share = per_mille(rows[order].frames_at_least, rows[0].frames_at_least);
-		iprintf("%5u  %8s %10lu %10lu %10lu", order, cmd_size_text(FRAME_SIZE << order, size),
-			rows[order].free_blocks, rows[order].zero_blocks, rows[order].reported_blocks);
+		iprintf("%5u %7s %8lu %8lu %8lu %8lu", order, cmd_size_text(FRAME_SIZE << order, size),
+			rows[order].free_blocks, rows[order].zero_blocks, rows[order].reported_blocks,
+			rows[order].fresh_blocks);
 		iprintf("  %12s %5lu.%lu%%\n", cmd_size_text(rows[order].frames_at_least * FRAME_SIZE, size),
 			share / 10, share % 10);
 	}
@@ -88,6 +90,7 @@ static int cmd_mem(int argc, char **argv)
 	print_share("isolated", t.isolated * FRAME_SIZE, managed, "being zeroed or reported");
 	print_share("free", t.free * FRAME_SIZE, managed, "of that:");
 	print_share("  zero", t.zero * FRAME_SIZE, managed, "in stock");
+	print_share("  fresh", t.fresh * FRAME_SIZE, managed, "not used yet, nor reported");
 	print_share("  reported", t.reported * FRAME_SIZE, managed, "not backed by the host");
 	print_share("  cached", t.cached * FRAME_SIZE, managed, "in the CPUs' caches");
 	return 0;

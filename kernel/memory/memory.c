@@ -29,7 +29,7 @@ static const char *const fresh_words[] = {"absent", "present", NULL};
 static uint64_t fresh_present, limit_mib; /* (B) */
 
 KNOB_CHOICE(boot_fresh, fresh_words, .name = "boot.fresh", .value = &fresh_present, .boot = true,
-	    .help = "memory nobody used yet: absent (the host doesn't back it) or present");
+	    .help = "memory nobody used yet: absent (to be reported once) or present (dirty)");
 KNOB(boot_mem_mib, .name = "boot.mem_mib", .unit = "MiB", .help = "use so much of the memory at most; 0: all",
      .value = &limit_mib, .max = MEM_MIB_MAX, .boot = true);
 
@@ -242,7 +242,7 @@ static size_t usable_ranges(struct mm_range *out, uint64_t *frames)
 		out[count++] = (struct mm_range){
 			.start = r->start,
 			.end = r->end,
-			.fresh = r->kind == MEMMAP_FREE && !fresh_present ? MM_FRESH_REPORTED : MM_FRESH_DIRTY,
+			.fresh = r->kind == MEMMAP_FREE && !fresh_present ? MM_FRESH_UNKNOWN : MM_FRESH_DIRTY,
 		};
 		*frames += r->end - r->start;
 	}

@@ -96,3 +96,40 @@ def test_without_a_balloon_memory_stays():
         guest.command("free 1")
         guest.command("wait idle 60000", 90)
         assert guest.resident_bytes() > before + 300 * MIB
+
+
+@pytest.mark.parametrize("boot", ["pvh", "efi"])
+def test_a_warm_reset_gives_back_what_was_used_before(boot):
+    """After a reset the host backs what the guest before has used, which nobody can know: it is fresh, reported once,
+    and QEMU is as small as after a cold boot."""
+    with Console(MEM="2G", BOOT=boot, CMDLINE="report.delay_ms=3000", QEMUFLAGS="-action reboot=reset") as guest:
+        assert guest.stats("mm.")["mm.fresh_frames"] > (2 << 18) * 9 // 10
+        guest.command("report now")
+        guest.command("wait idle 120000", 150)
+        cold = guest.resident_bytes()
+        assert "handle 1" in guest.command("alloc -o 9 -n 800")
+        guest.command("fill 1 0x5a", 150)
+        assert guest.resident_bytes() > cold + 1500 * MIB
+
+        guest.command("reboot", 90)
+        stats = guest.stats("mm.")
+        assert stats["mm.fresh_frames"] > (2 << 18) * 9 // 10, "it is said to be reported, or was already"
+        assert stats["mm.reported_frames"] == 0
+        assert guest.resident_bytes() > cold + 1500 * MIB
+        guest.command("wait idle 120000", 150)  # by itself
+        warm = guest.resident_bytes()
+        assert warm < cold + SLACK, f"{cold // MIB} MiB after a cold boot, {warm // MIB} MiB after a warm one"
+        stats = guest.stats("mm.")
+        assert stats["mm.reported_frames"] > (2 << 18) * 9 // 10
+        assert stats["mm.fresh_frames"] < (8 << 20) // 4096
+        assert "holds" in guest.command("check")
+
+
+def test_without_a_reporter_memory_stays_fresh():
+    with Console(MEM="256M", BALLOONDEV="none") as guest:
+        guest.command("report now")
+        guest.command("wait idle 10000")
+        stats = guest.stats("mm.")
+        assert stats["mm.fresh_frames"] > (256 << 8) * 9 // 10
+        assert stats["mm.reported_frames"] == 0
+        assert "fresh" in guest.command("mem")

@@ -86,7 +86,9 @@ static struct mm_range take_range(struct choices *in)
 
 	length |= how << 8 & 0x700;
 	return (struct mm_range){start, start + length % (RANGE_MAX + 1),
-				 how & 0x80 ? MM_FRESH_REPORTED : MM_FRESH_DIRTY};
+				 (how & 0x80) == 0   ? MM_FRESH_DIRTY
+				 : (how & 0x40) == 0 ? MM_FRESH_REPORTED
+						     : MM_FRESH_UNKNOWN};
 }
 
 /* Sorts the frames, and drops those that are there twice. Returns how many are left. */

@@ -54,6 +54,7 @@ TEST(mm_check, sees_totals_that_are_wrong)
 	SPOILED(mm->zero++);
 	SPOILED(mm->reported++);
 	SPOILED(mm->reported_zero++);
+	SPOILED(mm->fresh++);
 	SPOILED(mm->isolated++);
 	SPOILED(mm->cursor[0] = 3);
 	SPOILED(mm->orders[0][CLASS_DIRTY] ^= 1);
@@ -67,8 +68,10 @@ TEST(mm_check, sees_areas_that_are_wrong)
 	SPOILED(area[0].zero--);
 	SPOILED(area[0].reported++);
 	SPOILED(area[0].reported_zero++);
+	SPOILED(area[0].fresh++);
 	SPOILED(area[0].ladder[CLASS_ZERO] ^= 1);
-	SPOILED(area[0].ladder[CLASS_ALL] ^= BIT(63));
+	SPOILED(*area_ladder(mm, 0, CLASS_ALL) ^= BIT(63));
+	SPOILED(*area_ladder(mm, 0, CLASS_FRESH) ^= BIT(63));
 	SPOILED(area[0].fit ^= 1);
 	SPOILED(area[0].fit ^= FIT_COARSE);
 	SPOILED(area[0].pure = CLASS_ZERO);

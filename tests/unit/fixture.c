@@ -223,7 +223,8 @@ void fixture_zero_all(struct mm *mm)
 		for (pfn_t pfn = area_pfn(mm, a); pfn < area_pfn(mm, a) + AREA_FRAMES; pfn++) {
 			enum mm_state state = mm_frame_state(mm, pfn);
 
-			if (state != MM_STATE_DIRTY && state != MM_STATE_REPORTED && state != MM_STATE_REPORTED_ZERO)
+			if (state != MM_STATE_DIRTY && state != MM_STATE_REPORTED && state != MM_STATE_REPORTED_ZERO &&
+			    state != MM_STATE_FRESH)
 				continue;
 			mm_lock(mm);
 			buddy_take_exact(mm, pfn, 1);

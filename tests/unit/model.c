@@ -61,7 +61,9 @@ void model_begin(struct mm *mm, struct model_frame *frames, unsigned count, stru
 	model = (struct model){.mm = mm, .frames = frames, .count = count, .held = held, .next_tag = 1};
 	for (unsigned i = 0; i < count; i++) {
 		frames[i].state = mm_frame_state(mm, frames[i].pfn);
-		CHECK(frames[i].state == MM_STATE_DIRTY || frames[i].state == MM_STATE_REPORTED);
+		frames[i].fresh = frames[i].state == MM_STATE_FRESH;
+		CHECK(frames[i].state == MM_STATE_DIRTY || frames[i].state == MM_STATE_REPORTED ||
+		      frames[i].state == MM_STATE_FRESH);
 		if (!DEBUG || frames[i].state != MM_STATE_DIRTY) /* else it has been filled, and is looked at again */
 			frame_write(frames[i].pfn, JUNK);
 	}
@@ -73,7 +75,7 @@ void model_begin(struct mm *mm, struct model_frame *frames, unsigned count, stru
 static bool is_free(enum mm_state state)
 {
 	return state == MM_STATE_DIRTY || state == MM_STATE_ZERO || state == MM_STATE_REPORTED ||
-	       state == MM_STATE_REPORTED_ZERO;
+	       state == MM_STATE_REPORTED_ZERO || state == MM_STATE_FRESH;
 }
 
 static bool cpu_keeps(const struct mm_cpu *cpu, pfn_t pfn)
@@ -221,6 +223,8 @@ static bool may_become(const struct model_frame *row, enum mm_state now)
 	case MM_STATE_REPORTED:
 	case MM_STATE_REPORTED_ZERO:
 		return (touched & TOUCHED_REPORT) != 0 || row->state == MM_STATE_ISOLATED;
+	case MM_STATE_FRESH:
+		return row->fresh && row->state == MM_STATE_ISOLATED;
 	case MM_STATE_DIRTY: /* what was zero is forgotten only through a device */
 		return row->state == MM_STATE_ISOLATED || (touched & TOUCHED_REPORT) != 0;
 	default:
@@ -242,6 +246,7 @@ void model_step(void)
 			test_port_fail(__FILE__, __LINE__, "frame 0x%llx went from %s to %s",
 				       (unsigned long long)row->pfn, mm_state_name(row->state), mm_state_name(now));
 		row->state = now;
+		row->fresh = now == MM_STATE_FRESH || (row->fresh && now == MM_STATE_ISOLATED);
 	}
 	model.touched = 0;
 }
@@ -275,11 +280,12 @@ void model_check_sums(void)
 	CHECK(totals.cached == count[MM_STATE_CACHED]);
 	CHECK(totals.zero == count[MM_STATE_ZERO]);
 	CHECK(totals.reported == count[MM_STATE_REPORTED] + count[MM_STATE_REPORTED_ZERO]);
+	CHECK(totals.fresh == count[MM_STATE_FRESH]);
 	mm_buddy(model.mm, rows);
 	for (unsigned order = 0; order <= MM_ORDER_MAX; order++) {
 		in_blocks += rows[order].free_blocks << order;
 		CHECK(rows[order].zero_blocks <= rows[order].free_blocks);
-		CHECK(rows[order].reported_blocks <= rows[order].free_blocks);
+		CHECK(rows[order].reported_blocks + rows[order].fresh_blocks <= rows[order].free_blocks);
 	}
 	CHECK(in_blocks <= totals.free && in_blocks + totals.cached >= totals.free);
 }

@@ -34,6 +34,7 @@ struct model {
 		pfn_t pfn;
 		enum mm_state state; /* after the last step; CACHED counts as DIRTY */
 		uint32_t tag;	     /* what a held frame must read */
+		bool fresh;	     /* FRESH, or isolated since it was */
 	} * frames;
 	unsigned held_count;
 	struct model_block *held;

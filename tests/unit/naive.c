@@ -6,7 +6,7 @@
 static bool is_free(enum mm_state state)
 {
 	return state == MM_STATE_DIRTY || state == MM_STATE_ZERO || state == MM_STATE_REPORTED ||
-	       state == MM_STATE_REPORTED_ZERO || state == MM_STATE_CACHED;
+	       state == MM_STATE_REPORTED_ZERO || state == MM_STATE_FRESH || state == MM_STATE_CACHED;
 }
 
 static bool is_reported(enum mm_state state)
@@ -70,7 +70,7 @@ void naive_check_count(struct mm *mm, pfn_t base, size_t frames)
 void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 {
 	struct mm_buddy_row want[MM_ORDER_MAX + 1] = {{0}}, got[MM_ORDER_MAX + 1];
-	uint64_t free_frames = 0, zero_frames = 0, reported_frames = 0;
+	uint64_t free_frames = 0, zero_frames = 0, reported_frames = 0, fresh_frames = 0;
 	struct mm_totals totals;
 	pfn_t pfn = base;
 
@@ -78,7 +78,7 @@ void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 	mm_drain(mm);
 	while (pfn < base + frames) {
 		unsigned order;
-		uint64_t zero = 0, reported = 0;
+		uint64_t zero = 0, reported = 0, fresh = 0;
 
 		if (!is_free(mm_frame_state(mm, pfn))) {
 			pfn++;
@@ -90,13 +90,16 @@ void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 
 			zero += state == MM_STATE_ZERO;
 			reported += is_reported(state);
+			fresh += state == MM_STATE_FRESH;
 		}
 		want[order].free_blocks++;
 		want[order].zero_blocks += zero == (uint64_t)1 << order;
 		want[order].reported_blocks += reported == (uint64_t)1 << order;
+		want[order].fresh_blocks += fresh == (uint64_t)1 << order;
 		free_frames += (uint64_t)1 << order;
 		zero_frames += zero;
 		reported_frames += reported;
+		fresh_frames += fresh;
 		pfn += (pfn_t)1 << order;
 	}
 	mm_buddy(mm, got);
@@ -113,6 +116,10 @@ void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 			test_port_fail(__FILE__, __LINE__, "order %u: %llu reported blocks, not %llu", order,
 				       (unsigned long long)got[order].reported_blocks,
 				       (unsigned long long)want[order].reported_blocks);
+		if (got[order].fresh_blocks != want[order].fresh_blocks)
+			test_port_fail(__FILE__, __LINE__, "order %u: %llu fresh blocks, not %llu", order,
+				       (unsigned long long)got[order].fresh_blocks,
+				       (unsigned long long)want[order].fresh_blocks);
 		uint64_t at_least = 0;
 		for (unsigned larger = order; larger <= MM_ORDER_MAX; larger++)
 			at_least += want[larger].free_blocks << larger;
@@ -122,4 +129,5 @@ void naive_check_buddy(struct mm *mm, pfn_t base, size_t frames)
 	CHECK_EQ(totals.free, free_frames);
 	CHECK_EQ(totals.zero, zero_frames);
 	CHECK_EQ(totals.reported, reported_frames);
+	CHECK_EQ(totals.fresh, fresh_frames);
 }

@@ -119,7 +119,7 @@ TEST(mm_init, metadata_is_at_most_two_bytes_a_frame)
 		size_t bytes = mm_meta_bytes(&range, 1);
 
 		CHECK(bytes > 0);
-		CHECK(bytes <= frames[i] + (16 + 2 * mm_port_cpus()) * KIB);
+		CHECK(bytes <= frames[i] * 11 / 10 + (20 + 2 * mm_port_cpus()) * KIB);
 		CHECK(bytes + sizeof(struct mm) <= 2 * frames[i]);
 	}
 }

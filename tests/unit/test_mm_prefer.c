@@ -1,4 +1,4 @@
-/* The order of preference against a naive look at every free block: memory in all four states, requests of all kinds,
+/* The order of preference against a naive look at every free block: memory in all five states, requests of all kinds,
  * and after each one, whether something that goes before what was taken was there. */
 #include "mm/buddy.h"
 #include "mm/place.h"
@@ -6,7 +6,7 @@
 
 #define FRAMES 4096u
 #define AREAS  (FRAMES / AREA_FRAMES)
-#define RANKS  8u
+#define RANKS  16u
 
 static struct mm *mm;
 static pfn_t base;
@@ -20,7 +20,7 @@ static unsigned random_below(uint64_t limit)
 
 static bool is_free(unsigned state)
 {
-	return state >= MM_STATE_DIRTY && state <= MM_STATE_REPORTED_ZERO;
+	return state >= MM_STATE_DIRTY && state <= MM_STATE_FRESH;
 }
 
 /* Whether all frames of the area were free, and it didn't serve order 0, which makes it one in use but for order 9. */
@@ -32,24 +32,35 @@ static bool is_whole(unsigned a, unsigned order)
 	return order == MM_ORDER_AREA || (mm->areas[area_of(mm, base) + a].flags & AREA_CURSORS) == 0;
 }
 
-/* What goes before what, for order 0 to 9: unreported in an area in use, unreported in a whole one, the same for blocks
- * with reported frames; and within each, those which are wholly of the wanted state. RANKS: it isn't free. */
-static unsigned rank_of(unsigned at, unsigned order, bool zero, const bool *whole)
+/* The one state of all frames of a block, or MM_STATE_COUNT. */
+static unsigned state_of(unsigned at, unsigned order)
 {
-	bool reported = false, wanted = true;
+	for (unsigned i = at; i < at + (1u << order); i++)
+		if (states[i] != states[at])
+			return MM_STATE_COUNT;
+	return states[at];
+}
+
+/* What goes before what, for order 0 to 9, in an area in use before a whole one: unreported, those first that are
+ * wholly of the wanted state; what is reported but zero, for a request for zero; what is fresh; what is reported or
+ * mixed, likewise. RANKS: it isn't free. */
+static unsigned rank_of(unsigned at, unsigned order, bool zero, const bool *areas_whole)
+{
+	const unsigned whole = areas_whole[at / AREA_FRAMES] ? 1 : 0, state = state_of(at, order);
+	bool unreported = true;
 
 	for (unsigned i = at; i < at + (1u << order); i++) {
 		if (!is_free(states[i]))
 			return RANKS;
-		reported |= states[i] == MM_STATE_REPORTED || states[i] == MM_STATE_REPORTED_ZERO;
+		unreported &= states[i] == MM_STATE_DIRTY || states[i] == MM_STATE_ZERO;
 	}
-	for (unsigned i = at; i < at + (1u << order); i++) {
-		unsigned want = reported ? (zero ? MM_STATE_REPORTED_ZERO : MM_STATE_REPORTED)
-					 : (zero ? MM_STATE_ZERO : MM_STATE_DIRTY);
-
-		wanted &= states[i] == want;
-	}
-	return (reported ? 4 : 0) + (whole[at / AREA_FRAMES] ? 2 : 0) + (wanted ? 0 : 1);
+	if (unreported)
+		return 2 * whole + (state == (zero ? MM_STATE_ZERO : MM_STATE_DIRTY) ? 0 : 1);
+	if (zero && state == MM_STATE_REPORTED_ZERO)
+		return 4 + whole;
+	if (state == MM_STATE_FRESH)
+		return 6 + whole;
+	return 8 + 2 * whole + (zero || state == MM_STATE_REPORTED ? 0 : 1);
 }
 
 /* Takes a block and gives it back in a state by hand, as no reporter of ours keeps zeros. */
@@ -114,11 +125,11 @@ static void random_requests(void)
 
 		if (step % 256 == 0) { /* nothing is left unreported */
 			for (pfn_t pfn = base; pfn < base + FRAMES; pfn += 8)
-				restate(pfn, 3, CLASS_REPORTED + random_below(2));
+				restate(pfn, 3, CLASS_REPORTED + random_below(3));
 		} else if (what < 2) {
 			unsigned order = random_below(10);
 
-			restate(base + (random_below(FRAMES) >> order << order), order, random_below(4));
+			restate(base + (random_below(FRAMES) >> order << order), order, random_below(STATE_COUNT));
 		} else if (count == ARRAY_LEN(held) || (what < 5 && count != 0)) {
 			unsigned i = random_below(count);
 

@@ -13,8 +13,10 @@
 #define FULL_AREAS  2u
 
 /* With holes of 10 frames and one, so that areas are partly somebody else's. */
-static const struct mm_range ranges[] = {
-	{0, 400, MM_FRESH_DIRTY}, {410, 1500, MM_FRESH_REPORTED}, {1501, FRAMES, MM_FRESH_DIRTY}};
+static const struct mm_range ranges[] = {{0, 400, MM_FRESH_DIRTY},
+					 {410, 900, MM_FRESH_REPORTED},
+					 {900, 1500, MM_FRESH_UNKNOWN},
+					 {1501, FRAMES, MM_FRESH_DIRTY}};
 
 static void pass_ns(uint64_t ns)
 {

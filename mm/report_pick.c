@@ -33,7 +33,7 @@ void report_budget(const struct mm *mm, struct report_budget *out)
 	const uint64_t goal = marks_goal(mm), reserve = mm->managed * report_reserve_pct / 100;
 	const uint64_t left = mm->free - mm->reported, unreported = left - mm->fresh;
 	const uint64_t now = marks_hold(mm) ? 0 : mm->report_engine.now_frames;
-	const uint64_t keep = larger(reserve, marks_low(mm));
+	const uint64_t keep = larger(reserve, MM_ZERO ? marks_low(mm) : 0);
 
 	out->any = smaller(frames_above(unreported, goal), frames_above(left, reserve));
 	out->any = larger(out->any, smaller(unreported, now));

@@ -475,8 +475,8 @@ check
         "map\nalloc -o 9 -n 128\nmap\nfree 1\nmap\nzero now\nwait zero\nmap\n"
         "report now\nwait report\nmap -c 64\n! map -c 0\n! map -c 2000000\n! map 1\nmap -c 512 -j\n",
         {"MEM": "4G", "CMDLINE": "zero.policy=idle zero.low_pct=0 zero.high_pct=0 report.delay_ms=60000"},
-        expect=(r"^ +0 MiB [a-zA-Z]{4,8}R{56,60}\n", r"^ +1792 MiB .*\n +\.\.\.\n +4096 MiB ",
-                r"^ +4096 MiB A{50,64}a?R*\n", r"^ +4096 MiB D{50,64}d?R*\n", r"^ +4096 MiB Z{64}\n",
+        expect=(r"^ +0 MiB [a-zA-Z]{4,8}F{56,60}\n", r"^ +1792 MiB .*\n +\.\.\.\n +4096 MiB ",
+                r"^ +4096 MiB A{50,64}a?F*\n", r"^ +4096 MiB D{50,64}d?F*\n", r"^ +4096 MiB Z{64}\n",
                 r"^ +4096 MiB R{32}\n",
                 r"^A cell is 4 MiB: ", r"^A cell is 64 MiB: ",
                 r"^K firmware, kernel +\d+\.?\d? MiB +A allocated +25[67](\.\d)? MiB",

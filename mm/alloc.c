@@ -14,6 +14,7 @@
 #include "mm/contents.h"
 #include "mm/marks.h"
 #include "mm/page_hold.h"
+#include "mm/page_wait.h"
 #include "mm/place.h"
 #include "mm/pressure.h"
 #include "mm/request.h"
@@ -92,7 +93,8 @@ static pfn_t take_first(struct mm *mm, take_fn *from, struct request request, co
 	return pfn;
 }
 
-static pfn_t take(struct mm *mm, struct request request);
+/* What take_in_order says when it got something back that changes what is first. */
+#define TAKE_AGAIN (MM_PFN_NONE - 1)
 
 /* The whole order of preference. */
 static pfn_t take_in_order(struct mm *mm, struct request request)
@@ -106,9 +108,9 @@ static pfn_t take_in_order(struct mm *mm, struct request request)
 		return pfn;
 	/* Frames that this CPU keeps, or that batches hold, may spare a whole area. */
 	if (small && cache_unpark(mm, this_cpu(mm)))
-		return take(mm, request);
+		return TAKE_AGAIN;
 	if (page_hold_fits(mm, request) && page_hold_abort(mm))
-		return take(mm, request);
+		return TAKE_AGAIN;
 	if (small)
 		pfn = take_first(mm, buddy_take_break, request, p->tier[0]);
 	for (unsigned t = 1; t < TIERS && pfn == MM_PFN_NONE; t++) {
@@ -137,14 +139,21 @@ static inline pfn_t take_first_choice(struct mm *mm, struct request request)
 	return buddy_take_whole(mm, request.order, wanted, request.low_only, TAKE_ALLOCATE);
 }
 
+/* What was got back is taken by others now and then, each time by one that got what it wanted. */
 static pfn_t take(struct mm *mm, struct request request)
 {
-	const pfn_t pfn = take_first_choice(mm, request);
+	pfn_t pfn;
 
-	return likely(pfn != MM_PFN_NONE) ? pfn : take_in_order(mm, request);
+	do {
+		pfn = take_first_choice(mm, request);
+		if (unlikely(pfn == MM_PFN_NONE))
+			pfn = take_in_order(mm, request);
+	} while (unlikely(pfn == TAKE_AGAIN));
+	return pfn;
 }
 
-/* Gets what can be got back for a request that found nothing. The lock is held, and dropped while waiting. */
+/* Gets what can be got back at once for a request that found nothing. The lock is held; it is dropped for the moment
+ * that another CPU needs to give its batch back. */
 static pfn_t take_back(struct mm *mm, struct request request)
 {
 	pfn_t pfn = MM_PFN_NONE;
@@ -153,17 +162,24 @@ static pfn_t take_back(struct mm *mm, struct request request)
 		pfn = take(mm, request);
 	if (pfn == MM_PFN_NONE && page_hold_abort(mm))
 		pfn = take(mm, request);
-	if (pfn == MM_PFN_NONE && mm->isolated != 0)
-		this_cpu(mm)->alloc_waits++;
-	while (pfn == MM_PFN_NONE && mm->isolated != 0) {
-		mm_unlock(mm);
-		bool again = page_proc_wait(mm);
-		mm_lock(mm);
-		again |= page_hold_abort(mm); /* the idle loop ran meanwhile, and may have begun anew */
-		if (!again && mm->isolated != 0)
-			break;
+	return pfn;
+}
+
+/* The same, and waits for what is out, if that may help. */
+static pfn_t take_waiting(struct mm *mm, struct request request)
+{
+	struct page_wait wait;
+	pfn_t pfn = take_back(mm, request);
+	bool again;
+
+	if (pfn != MM_PFN_NONE || !page_wait_helps(mm, request, 1))
+		return pfn;
+	page_wait_begin(mm, &wait);
+	do {
+		again = page_wait_more(mm, &wait);
 		pfn = take(mm, request);
-	}
+	} while (pfn == MM_PFN_NONE && again);
+	page_wait_end(mm);
 	return pfn;
 }
 
@@ -176,10 +192,12 @@ static inline bool takes_ahead(const struct mm *mm, struct request request)
 /* What there is beyond the first choice. Apart, and in one piece, so that mm_alloc stays short. */
 static __attribute__((noinline)) pfn_t take_otherwise(struct mm *mm, struct request request)
 {
-	const pfn_t pfn = take_in_order(mm, request);
+	pfn_t pfn = take_in_order(mm, request);
 
+	if (pfn == TAKE_AGAIN)
+		pfn = take(mm, request);
 	if (pfn == MM_PFN_NONE)
-		return take_back(mm, request);
+		return take_waiting(mm, request);
 	if (takes_ahead(mm, request))
 		cache_fill(mm, this_cpu(mm));
 	return pfn;
@@ -442,19 +460,26 @@ static size_t take_bulk(struct mm *mm, const struct bulk *bulk, size_t got)
 	return *pfns != MM_PFN_NONE ? 1 : 0;
 }
 
-/* Delivers zeroed blocks an area's worth at a time, and asks stop in between. Returns how many frames are done. */
+/* Delivers zeroed blocks an area's worth at a time, and asks stop in between. Returns how many frames are done. When it
+ * isn't all of them, the ledger has no hit and no miss of it: nobody gets them. */
 static uint64_t deliver_until(struct mm *mm, const struct bulk *bulk)
 {
 	const unsigned order = bulk->request.order;
 	const uint64_t frames = (uint64_t)bulk->count << order;
 	struct request piece = bulk->request;
+	uint64_t hits = 0;
 
 	if (order > MM_ORDER_AREA)
 		piece.order = MM_ORDER_AREA;
 	for (uint64_t at = 0; at < frames; at += 1ull << piece.order) {
-		if (at % AREA_FRAMES == 0 && asks_to_stop(bulk))
+		const pfn_t pfn = bulk->pfns[at >> order] + at % (1ull << order);
+		if (at % AREA_FRAMES == 0 && asks_to_stop(bulk)) {
+			this_cpu(mm)->hit_frames -= hits;
+			this_cpu(mm)->miss_frames -= at - hits;
 			return at;
-		deliver(mm, this_cpu(mm), piece, bulk->pfns[at >> order] + at % (1ull << order), BITS_TRUE);
+		}
+		hits += contents_zero_frames(mm, pfn, piece.order);
+		deliver(mm, this_cpu(mm), piece, pfn, BITS_TRUE);
 	}
 	return frames;
 }
@@ -489,20 +514,28 @@ static void undo_bulk(struct mm *mm, const struct bulk *bulk, size_t count, uint
 	}
 }
 
-static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
+/* Whether there is as much at all, however it lies. Other CPUs' caches can't be had. */
+static bool bulk_may_fit(struct mm *mm, const struct bulk *bulk)
 {
-	const struct request request = bulk->request;
-	const size_t count = bulk->count;
-	struct mm_cpu *cpu = this_cpu(mm);
-	size_t got = 0;
-	bool more = true, stopped = false;
+	const unsigned order = bulk->request.order;
 
-	ASSERT(request.order <= MM_ORDER_MAX);
-	cpu->alloc_calls++;
-	/* More than there is at all is refused before anything is disturbed. */
-	if (count > (mm->managed >> request.order))
-		more = false;
-	while (more && got < count && !stopped) {
+	const struct mm_cpu *cpu = this_cpu(mm);
+	const uint64_t kept = cache_frames(cpu) + (cpu->hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+
+	mm_lock(mm);
+	const uint64_t frames = mm->free + mm->isolated + kept;
+	mm_unlock(mm);
+	return bulk->count <= frames >> order;
+}
+
+/* Takes as many of the blocks as can be had, unless it is asked to stop. */
+static size_t take_all(struct mm *mm, const struct bulk *bulk, bool *stopped)
+{
+	const size_t count = bulk->count;
+	size_t got = 0;
+	bool more = true;
+
+	while (more && got < count && !*stopped) {
 		mm_lock_timed(mm);
 		for (size_t held = 0; held < BULK_HOLD && more && got < count;) {
 			size_t n = take_bulk(mm, bulk, got);
@@ -512,14 +545,60 @@ static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
 		}
 		pressure_check(mm);
 		mm_unlock(mm);
-		stopped = asks_to_stop(bulk);
+		*stopped = asks_to_stop(bulk);
+	}
+	return got;
+}
+
+/* Some are missing: where what is out may be as many, gives back what there is, so that nobody goes short meanwhile,
+ * waits until all of that has come back, and takes them anew. */
+static size_t take_all_waiting(struct mm *mm, const struct bulk *bulk, size_t got, bool *stopped)
+{
+	struct page_wait wait;
+	bool again = true;
+
+	mm_lock(mm);
+	const bool helps = page_wait_helps(mm, bulk->request, bulk->count - got);
+	if (helps)
+		page_wait_begin(mm, &wait);
+	mm_unlock(mm);
+	if (!helps)
+		return got;
+	undo_bulk(mm, bulk, got, 0);
+	while (again && !*stopped) {
+		mm_lock(mm);
+		again = page_wait_more(mm, &wait);
+		mm_unlock(mm);
+		*stopped = asks_to_stop(bulk);
+	}
+	got = *stopped ? 0 : take_all(mm, bulk, stopped);
+	mm_lock(mm);
+	page_wait_end(mm);
+	mm_unlock(mm);
+	return got;
+}
+
+static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
+{
+	const struct request request = bulk->request;
+	const size_t count = bulk->count;
+	size_t got = 0;
+	bool stopped = false;
+
+	ASSERT(request.order <= MM_ORDER_MAX);
+	this_cpu(mm)->alloc_calls++;
+	/* More than there is is refused before anything is disturbed. */
+	if (bulk_may_fit(mm, bulk)) {
+		got = take_all(mm, bulk, &stopped);
+		if (got < count && !stopped)
+			got = take_all_waiting(mm, bulk, got, &stopped);
 	}
 	uint64_t zeroed = 0;
 	if (got == count && !stopped) {
 		bool all = !bulk->stop || !request.zero;
 		if (all) {
 			for (size_t i = 0; i < count; i++)
-				deliver(mm, cpu, request, bulk->pfns[i], BITS_TRUE);
+				deliver(mm, this_cpu(mm), request, bulk->pfns[i], BITS_TRUE);
 		} else {
 			zeroed = deliver_until(mm, bulk);
 			all = zeroed == (uint64_t)count << request.order;
@@ -532,7 +611,7 @@ static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
 		stopped = true;
 	}
 	if (!stopped)
-		cpu->alloc_failed++;
+		this_cpu(mm)->alloc_failed++;
 	undo_bulk(mm, bulk, got, zeroed);
 	return false;
 }
@@ -584,6 +663,7 @@ void mm_drain(struct mm *mm)
 	mm_lock_timed(mm);
 	cache_drain(mm, this_cpu(mm));
 	buddy_cursor_release(mm);
+	pressure_relax(mm); /* what was in the cache may end a shortage */
 	mm_unlock(mm);
 }
 
@@ -594,5 +674,6 @@ void mm_cache_enable(struct mm *mm, bool on)
 	mm->hot_open = on && !mm->pressure;
 	if (!on)
 		cache_drain(mm, this_cpu(mm));
+	pressure_relax(mm);
 	mm_unlock(mm);
 }

@@ -5,6 +5,7 @@
 #include "mm/buddy.h"
 #include "mm/contents.h"
 #include "mm/page_hold.h"
+#include "mm/page_wait.h"
 #include "mm/place.h"
 #include "mm/pressure.h"
 #include "mm/timing.h"
@@ -80,23 +81,68 @@ void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
 	mm_unlock(mm);
 }
 
-/* The frames at to at + n - 1 of area a, all free? */
-static bool all_free(const struct mm *mm, uint32_t a, unsigned at, unsigned n)
+enum range_state {
+	RANGE_FREE,
+	RANGE_COMES, /* all that isn't free is isolated */
+	RANGE_TAKEN,
+};
+
+/* Of the frames at to at + n - 1 of area a. */
+static enum range_state area_range(const struct mm *mm, uint32_t a, unsigned at, unsigned n)
 {
 	const struct area *area = &mm->areas[a];
+	enum range_state state = RANGE_FREE;
 
 	if (area->kind == AREA_FREE)
-		return true;
+		return RANGE_FREE;
 	if (area->kind != AREA_MAPPED)
-		return false;
+		return area->kind == AREA_ISOLATED ? RANGE_COMES : RANGE_TAKEN;
 	for (unsigned i = at; i < at + n;) {
 		unsigned k = at + n - i < 64 - i % 64 ? at + n - i : 64 - i % 64;
 		uint64_t mask = bits_low(k) << (i % 64);
-		if ((mm->bits[a].word[i / 64].free & mask) != mask)
-			return false;
+		const struct word *word = &mm->bits[a].word[i / 64];
+		const uint64_t out = mm->bits[a].isolated[i / 64] & ~word->start;
+		if (((word->free | out) & mask) != mask)
+			return RANGE_TAKEN;
+		if ((word->free & mask) != mask)
+			state = RANGE_COMES;
 		i += k;
 	}
-	return true;
+	return state;
+}
+
+/* Of frames start <= pfn < end. Both ends are in gibs of ours, what lies between need not be. */
+static enum range_state range_state(const struct mm *mm, pfn_t start, pfn_t end)
+{
+	enum range_state state = RANGE_FREE;
+
+	for (pfn_t pfn = start, next; pfn < end && state != RANGE_TAKEN; pfn = next) {
+		next = smaller(pfn - pfn % AREA_FRAMES + AREA_FRAMES, end);
+		const enum range_state part = buddy_holds(mm, pfn) ? area_range(mm, area_of(mm, pfn), pfn % AREA_FRAMES,
+										(unsigned)(next - pfn))
+								   : RANGE_TAKEN;
+		state = part > state ? part : state;
+	}
+	return state;
+}
+
+/* Gets a range back that is in batches, as far as that can be. The lock is held, and dropped while waiting. */
+static enum range_state range_back(struct mm *mm, pfn_t start, pfn_t end)
+{
+	struct page_wait wait;
+	bool again = true;
+
+	page_hold_abort(mm);
+	enum range_state state = range_state(mm, start, end);
+	if (state != RANGE_COMES)
+		return state;
+	page_wait_begin(mm, &wait);
+	while (state == RANGE_COMES && again) {
+		again = page_wait_more(mm, &wait);
+		state = range_state(mm, start, end);
+	}
+	page_wait_end(mm);
+	return state;
 }
 
 int mm_take_range(struct mm *mm, pfn_t start, size_t count)
@@ -111,15 +157,11 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 	pfn_t end = start + count;
 	mm_lock_timed(mm);
 	cache_drain(mm, this_cpu(mm));
-	page_hold_abort(mm);
-	for (pfn_t pfn = start; pfn < end;) {
-		unsigned at = pfn % AREA_FRAMES;
-		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
-		/* Both ends are in gibs of ours, what lies between need not be. */
-		if (!buddy_holds(mm, pfn) || !all_free(mm, area_of(mm, pfn), at, n))
-			goto out;
-		pfn += n;
-	}
+	enum range_state state = range_state(mm, start, end);
+	if (state == RANGE_COMES)
+		state = range_back(mm, start, end);
+	if (state != RANGE_FREE)
+		goto out;
 	for (pfn_t pfn = start; pfn < end;) {
 		unsigned at = pfn % AREA_FRAMES;
 		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
@@ -145,15 +187,6 @@ out:
 	return result;
 }
 
-static bool frame_isolated(const struct mm *mm, uint32_t a, unsigned at)
-{
-	const struct area_bits *bits = &mm->bits[a];
-
-	if (mm->areas[a].kind != AREA_MAPPED)
-		return mm->areas[a].kind == AREA_ISOLATED;
-	return ((bits->isolated[at / 64] & ~bits->word[at / 64].start) >> (at % 64) & 1) != 0;
-}
-
 int mm_retire(struct mm *mm, pfn_t pfn)
 {
 	const void *caller = __builtin_return_address(0);
@@ -168,21 +201,16 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	uint64_t mask = BIT(at % 64);
 	struct area *area = &mm->areas[a];
 	unsigned was = MM_STATE_ALLOCATED;
-	const bool waits = frame_isolated(mm, a, at);
-	if (waits)
-		page_hold_abort(mm);
-	while (frame_isolated(mm, a, at)) {
-		mm_unlock(mm);
-		bool again = page_proc_wait(mm);
-		mm_lock_timed(mm);
-		if (!again && frame_isolated(mm, a, at))
-			goto out;
-	}
-	if (area->kind == AREA_HOLE)
-		goto out;
-	if (waits)
+	enum range_state state = area_range(mm, a, at, 1);
+	const bool waits = state == RANGE_COMES;
+	if (waits) {
+		(void)range_back(mm, pfn, pfn + 1);
 		cache_drain(mm, this_cpu(mm)); /* others ran meanwhile */
-	if (all_free(mm, a, at, 1)) {
+		state = area_range(mm, a, at, 1);
+	}
+	if (area->kind == AREA_HOLE || state == RANGE_COMES)
+		goto out;
+	if (state == RANGE_FREE) {
 		was = mm_frame_state(mm, pfn);
 		buddy_take_exact(mm, pfn, 1);
 	} else if (waits || area->kind == AREA_CACHED || kept_holds(mm, pfn)) {

@@ -6,6 +6,17 @@
  *
  * Locks    all calls take mm's own lock themselves, none is held on return; stores to the frames happen outside of
  *          it. Not to be called from an interrupt handler, nor with another spinlock held.
+ * Waits    where nothing will do but memory that a reporter has in flight, mm_alloc, mm_alloc_bulk, mm_take_range and
+ *          mm_retire wait for it: only if it can help them, for report.timeout_ms at most, and nothing new is taken
+ *          away meanwhile (mm/page_wait.h). They make way for others by mm_port_relax.
+ * CPUs     calls may come from several at once. What isn't as good then as it should be:
+ *          - what other CPUs' caches keep (up to 48 frames and a block of 2 MiB each) can't be had: it counts as free,
+ *            but an allocation, mm_take_range or mm_retire that needs it fails, and mm_drain drains this CPU's alone;
+ *          - one CPU zeroes at a time, an idle one beside it is told ZERO_NOTHING;
+ *          - one lock for all: two CPUs that both miss their caches take longer than one;
+ *          - mm_check, mm_buddy, mm_count and sums over CPUs are exact only while no other CPU is in a call;
+ *          - words that others read without the lock (sums, caches, kept counts) are plain loads: as x86 has them, not
+ *            as C11 does.
  * Errors   a caller's mistake (double free, wrong order, a frame that isn't ours) panics in every build, naming the
  *          pfn, the order, the frame's state and the caller's address. Want of memory is an ordinary result.
  */
@@ -67,21 +78,22 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 /* Allocates one block. The block is the caller's until mm_free.
  *
  * want     an enum mm_want, perhaps | MM_BELOW_4G. Zero is a promise: the block reads as zero, whatever it cost.
- * Returns  the first frame, or MM_PFN_NONE: no block fits, even after batches that are being zeroed or reported were
- *          taken back (the wait is bounded by report.timeout_ms). Counted in mm.alloc_failed. */
+ * Returns  the first frame, or MM_PFN_NONE: no block fits, even after batches that are being zeroed were taken back and
+ *          those in flight waited for. Counted in mm.alloc_failed. */
 pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want);
 
 /* Frees a block that mm_alloc, mm_alloc_bulk, mm_split or mm_take_range gave out, whole, with the same order. */
 void mm_free(struct mm *mm, pfn_t pfn, unsigned order);
 
 /* Allocates count blocks of one order, all or none. On failure (false) everything is as it was, zero bits included,
- * and pfns has undefined contents. */
+ * and pfns has undefined contents. More than there is is refused at once; a call that has to wait holds nothing
+ * meanwhile. */
 bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns);
 
 /* As mm_alloc_bulk, for calls that may take long: asked(arg) is called now and then, without locks: after each hold of
  * the lock while blocks are taken, and before each 2 MiB that is zeroed. When it says true, the call fails and
  * everything goes back: what was made zero for it meanwhile, or found so, as ZERO, all else as it was. That isn't
- * counted in mm.alloc_failed. */
+ * counted in mm.alloc_failed, nor as hits and misses. */
 struct mm_stop {
 	bool (*asked)(void *arg);
 	void *arg;
@@ -97,7 +109,8 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to);
 
 /* Allocates exactly the frames start <= pfn < start + count, as blocks of order 0, contents undefined.
- * Returns 0; -1 when one of them isn't a free frame (nothing is taken then). */
+ * Returns 0; -1 when one of them isn't a free frame (nothing is taken then); free ones in batches are taken back, or
+ * waited for, when that is all that is missing. */
 int mm_take_range(struct mm *mm, pfn_t start, size_t count);
 
 /* Takes a bad frame out of use for ever. Free: at once; in a batch: the batch is taken back first. Allocated: the
@@ -106,7 +119,8 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count);
  * cache, is with a device that doesn't give it back, or went from a batch to another owner before it could be had. */
 int mm_retire(struct mm *mm, pfn_t pfn);
 
-/* Gives back what per-CPU caches hold, so that it can merge. */
+/* Gives back what this CPU's cache holds, so that it can merge. Ends a shortage (the low watermark) that it has
+ * ended. */
 void mm_drain(struct mm *mm);
 
 /* What the next two calls are told. */
@@ -135,9 +149,9 @@ enum mm_state {
 enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn);
 const char *mm_state_name(enum mm_state state);
 
-/* Counts the frames first <= pfn < end by state; what isn't managed counts too, so the sum is end - first. Costs a few
- * ns for each 2 MiB that is uniform, a walk over 8 words for any other. Walks a gib in one hold of the lock, so it is
- * exact when nobody else allocates or frees. */
+/* Counts the frames first <= pfn < end by state; what isn't managed counts too, so the sum is end - first, whatever
+ * they are. Costs a few ns for each 2 MiB that is uniform, a walk over 8 words for any other. Walks a gib in one
+ * hold of the lock, so it is exact when nobody else allocates or frees. */
 void mm_count(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_STATE_COUNT]);
 
 /* Free blocks of each order, each frame counted in the largest aligned block of free frames that holds it; zero,

@@ -204,6 +204,7 @@ bool page_hold_abort(struct mm *mm)
 	}
 	/* All were asked at once, so the wait is for the slowest, which is between two frames within one frame's time.
 	 * Batches are counted, since a CPU may have begun the next one by the time that we look again. */
+	mm->waiters++; /* and hold off from it, so that what comes back is there for us */
 	for (; asked != 0; asked &= asked - 1) {
 		const unsigned i = bit_first(asked);
 		ASSERT(i != mm_port_cpu());
@@ -213,5 +214,6 @@ bool page_hold_abort(struct mm *mm)
 			mm_lock(mm);
 		}
 	}
+	mm->waiters--;
 	return any;
 }

@@ -48,7 +48,7 @@ uint64_t page_proc_fill(struct mm *mm, const struct page_proc *proc, struct page
 		for (unsigned i = 0; i < PAGE_PROC_HOLD && batch->count < max_blocks && batch->frames < max_frames;
 		     i++) {
 			struct mm_block *block = &batch->block[batch->count];
-			more = !mm->pressure && proc->pick(mm, max_frames - batch->frames, block);
+			more = !mm->pressure && mm->waiters == 0 && proc->pick(mm, max_frames - batch->frames, block);
 			if (!more)
 				break;
 			batch->count++;
@@ -71,14 +71,4 @@ void page_proc_put(struct mm *mm, struct page_batch *batch, unsigned state)
 		mm_unlock(mm);
 	}
 	batch->frames = 0;
-}
-
-bool page_proc_wait(struct mm *mm)
-{
-	bool any = false;
-
-	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
-		if (proc->wait)
-			any |= proc->wait(mm);
-	return any;
 }

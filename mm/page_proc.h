@@ -25,16 +25,20 @@
  *        in by now. NULL: they go back as they were
  * taken  the lock is held: told once a batch has gone back from a hold because an allocation wanted it. NULL: it isn't
  *        counted
- * wait   no lock: waits a moment for what is in flight to come back, bounded. Returns whether something is, or came
- *        back: worth another try. NULL: there is nothing to wait for. Processors that use holds leave it out, since
- *        their batches are taken back (page_hold_abort) instead */
+ * wait   no lock: for a call that waits since since_ns (mm/page_wait.h), waits a moment for what is out to come back.
+ *        Returns whether it is worth another one: something is still out, and the call has waited for less time than
+ *        the processor gives to whoever has it. NULL: there is nothing to wait for. Processors that use holds leave it
+ *        out, since their batches are taken back (page_hold_abort) instead
+ * out    the lock is held: the i-th batch that wait waits for, NULL behind the last one; empty ones may be among
+ *        them */
 struct page_proc {
 	const char *name;
 	bool (*pick)(struct mm *mm, uint64_t max_frames, struct mm_block *block);
 	void (*work)(struct mm *mm, pfn_t pfn);
 	void (*give)(struct mm *mm, pfn_t pfn, unsigned frames);
 	void (*taken)(struct mm *mm);
-	bool (*wait)(struct mm *mm);
+	bool (*wait)(struct mm *mm, uint64_t since_ns);
+	const struct page_batch *(*out)(const struct mm *mm, unsigned i);
 };
 
 #define PAGE_PROC(ident, ...)                                            \
@@ -48,15 +52,13 @@ TABLE_DECLARE(page_proc);
 bool page_proc_pick(struct mm *mm, unsigned cls, uint64_t max_frames, struct mm_block *block);
 bool page_proc_pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_frames, struct mm_block *block);
 
-/* Fills an empty batch: at most max_blocks blocks and max_frames frames. Nothing is picked while memory is short.
+/* Fills an empty batch: at most max_blocks blocks and max_frames frames. Nothing is picked while memory is short,
+ * nor while somebody waits for what is out (mm/page_wait.h).
  * Takes the lock, for at most PAGE_PROC_HOLD blocks at a time. Returns the frames picked. */
 uint64_t page_proc_fill(struct mm *mm, const struct page_proc *proc, struct page_batch *batch, unsigned max_blocks,
 			uint64_t max_frames);
 
 /* Gives the whole batch back in a state (or GIVE_AS_WAS) and empties it. Takes the lock, likewise. */
 void page_proc_put(struct mm *mm, struct page_batch *batch, unsigned state);
-
-/* For the allocator, without the lock: asks all processors to wait. Returns whether one did. */
-bool page_proc_wait(struct mm *mm);
 
 #define PAGE_PROC_HOLD 32u

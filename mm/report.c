@@ -3,8 +3,12 @@
  * Life of a report: REQUESTED when there is something to report, ACTIVE after report.delay_ms, then batch after batch
  * of at most report.batch blocks until nothing is left. A batch goes out as chains of at most the sink's capacity, each
  * in a slot of its own. While a slot is in flight the device may touch its blocks, so they stay isolated: an allocation
- * that would fail for them waits (report_wait) until the device answers or its time is up. Then the sink resets the
+ * that would fail for them waits (mm/page_wait.h) until the device answers or its time is up. Then the sink resets the
  * device, and once that is certain the blocks come back dirty, since nobody knows what the host did with them.
+ *
+ * A sink that refuses or declines a batch is held off: the next one waits for report.delay_ms, at least HELD_OFF_MS,
+ * and twice as long each time, up to HELD_OFF_MAX_MS. One that succeeds ends that. (One that has to be reset has taken
+ * its time already.)
  *
  * What is reported is report_pick.c's to choose. What must be zeroed before is demanded from zeroing (marks_demand);
  * neither knows the other, so after some time we look whether it has become zero.
@@ -76,9 +80,10 @@ STAT(report_in_flight, "report.in_flight_frames", "frames", "with the device rig
 
 /* --- the page processor --- */
 
-static bool report_wait(struct mm *mm);
+static bool report_wait(struct mm *mm, uint64_t since_ns);
+static const struct page_batch *report_out(const struct mm *mm, unsigned i);
 
-PAGE_PROC(report, .name = "report", .pick = report_pick, .wait = report_wait);
+PAGE_PROC(report, .name = "report", .pick = report_pick, .wait = report_wait, .out = report_out);
 
 /* --- slots --- */
 
@@ -87,17 +92,43 @@ static unsigned tag_of(const struct report_engine *e, const struct report_slot *
 	return (unsigned)(slot - e->slot) + REPORT_SLOTS * (slot->generation % 0x100000);
 }
 
+#define HELD_OFF_MS	100u
+#define HELD_OFF_MAX_MS 10000u
+
+/* No batch for a while. What several chains of one batch say counts once. */
+static void hold_off(struct report_engine *e)
+{
+	if (e->held_off)
+		return;
+	const uint64_t least = larger(delay_ms, HELD_OFF_MS);
+	e->held_off = true;
+	e->held_off_ms = e->held_off_ms == 0 ? least : smaller(2 * e->held_off_ms, larger(least, HELD_OFF_MAX_MS));
+	e->next_ns = mm_port_now_ns() + e->held_off_ms * 1000000;
+}
+
+/* As if nothing had gone wrong. */
+static void hold_off_no_more(struct report_engine *e)
+{
+	e->held_off = false;
+	e->held_off_ms = 0;
+}
+
 static void slot_close(struct mm *mm, struct report_slot *slot, unsigned state)
 {
 	struct report_engine *e = &mm->report_engine;
+	const bool good = state == CLASS_REPORTED || state == CLASS_REPORTED_ZERO;
 
 	slot->in_flight = false;
 	slot->generation++;
 	e->in_flight_frames -= slot->batch.frames;
-	if (state == CLASS_REPORTED || state == CLASS_REPORTED_ZERO)
+	if (good) {
 		e->frames += slot->batch.frames;
-	else
+		e->held_off_ms = 0;
+	} else {
 		e->errors++;
+		if (state == GIVE_AS_WAS)
+			hold_off(e);
+	}
 	if (state == CLASS_REPORTED || state == CLASS_DIRTY) /* what was known to be zero isn't any more */
 		for (unsigned i = 0; i < slot->batch.count; i++)
 			this_cpu(mm)->wasted_frames +=
@@ -202,14 +233,10 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 	if (e->sink->submit(e->sink, ranges, slot->batch.count, tag_of(e, slot)) != 0) {
 		if (slot->in_flight && slot->generation == generation)
 			slot_close(mm, slot, GIVE_AS_WAS);
-		if (!e->failed)
-			mm_port_log("report: %s refused a batch, trying again later", e->sink->name);
-		e->failed = true;
 		return false;
 	}
 	e->now_frames -= smaller(out, e->now_frames);
 	rate_charge(&e->rate, slot->since_ns, out);
-	e->failed = false;
 	return true;
 }
 
@@ -226,6 +253,8 @@ static bool batch_submit(struct mm *mm)
 		struct report_slot *slot = &e->slot[i];
 		if (slot->in_flight)
 			continue;
+		if (e->held_off) /* by an answer from within submit */
+			break;
 		if (!slot_submit(mm, slot, &blocks, &frames))
 			break;
 		any = true;
@@ -338,8 +367,13 @@ static uint64_t step(struct mm *mm)
 		e->state = REPORT_REQUESTED;
 		e->next_ns = now + delay_ms * 1000000;
 	}
-	if (e->state == REPORT_REQUESTED && now < e->next_ns && (e->now_frames == 0 || e->failed))
+	if (e->held_off) {
+		if (now < e->next_ns)
+			return slots_in_flight(e) != 0 ? smaller(e->next_ns, now + POLL_NS) : e->next_ns;
+		e->held_off = false;
+	} else if (e->state == REPORT_REQUESTED && now < e->next_ns && e->now_frames == 0) {
 		return e->next_ns;
+	}
 	e->state = REPORT_ACTIVE;
 	if (found == FOUND_UNZEROED) {
 		const uint64_t soon = demand_zeroed(mm) ? ZEROED_NS : NOT_ZEROED_NS;
@@ -348,12 +382,9 @@ static uint64_t step(struct mm *mm)
 	const uint64_t rest = rate_rest(&e->rate, rate_mbps, now);
 	if (rest != 0)
 		return slots_in_flight(e) != 0 ? smaller(rest, now + POLL_NS) : rest;
-	if (!batch_submit(mm) && e->failed) {
-		e->state = REPORT_REQUESTED;
-		e->next_ns = now + (delay_ms > 1000 ? delay_ms : 1000) * 1000000;
-		return e->next_ns;
-	}
-	return now + POLL_NS;
+	if (batch_submit(mm) || !e->held_off)
+		return now + POLL_NS;
+	return slots_in_flight(e) != 0 ? now + POLL_NS : e->next_ns;
 }
 
 uint64_t report_step(struct mm *mm)
@@ -367,19 +398,28 @@ uint64_t report_step(struct mm *mm)
 	return wake;
 }
 
-/* For an allocation that found nothing but what is in flight. */
-static bool report_wait(struct mm *mm)
+/* For a call that waits for what is in flight. Somebody who is in here may be about to hand a batch over; or it is the
+ * sink that called, and then nothing comes back before its time is up. */
+static bool report_wait(struct mm *mm, uint64_t since_ns)
 {
 	struct report_engine *e = &mm->report_engine;
 
-	if (!e->sink || e->in_flight_frames == 0)
+	if (!e->sink)
 		return false;
-	if (enter(e)) {
+	/* One look more when time is up: a device that never answered is reset by it. */
+	const bool in_time = mm_port_now_ns() - since_ns < timeout_ms * 1000000;
+	const bool mine = enter(e);
+	if (mine) {
 		look(mm);
 		leave(e);
 	}
 	mm_port_relax();
-	return !e->stuck;
+	return in_time && !e->stuck && (!mine || e->in_flight_frames != 0);
+}
+
+static const struct page_batch *report_out(const struct mm *mm, unsigned i)
+{
+	return i < REPORT_SLOTS ? &mm->report_engine.slot[i].batch : NULL;
 }
 
 bool report_is_done(struct mm *mm)
@@ -405,28 +445,48 @@ int report_register(struct mm *mm, struct report_sink *sink)
 	e->sink = sink;
 	if (mm == &mm_system && !sink->keeps_zero)
 		poison = 0; /* the knob says what is in force */
-	e->failed = false;
+	hold_off_no_more(e);
 	e->state = REPORT_IDLE;
 	if (report_wake_hook)
 		report_wake_hook(mm);
 	return 0;
 }
 
+/* Makes nobody else be in here. In vain when whoever is doesn't leave within report.timeout_ms. */
+static bool enter_waiting(struct report_engine *e)
+{
+	const uint64_t since_ns = mm_port_now_ns();
+
+	while (!enter(e)) {
+		if (mm_port_now_ns() - since_ns >= timeout_ms * 1000000)
+			return false;
+		mm_port_relax();
+	}
+	return true;
+}
+
 int report_unregister(struct mm *mm, struct report_sink *sink)
 {
 	struct report_engine *e = &mm->report_engine;
+	const uint64_t since_ns = mm_port_now_ns();
+	bool gone = false;
 
 	if (e->sink != sink)
 		return -1;
-	bool paused = e->paused, stuck = false;
+	const bool paused = e->paused;
 	e->paused = true;
-	while (e->in_flight_frames != 0 && !stuck)
-		stuck = !report_wait(mm);
+	/* Once more than it may take: the last look resets the device. */
+	for (bool again = true; again && e->sink == sink && !gone;) {
+		again = report_wait(mm, since_ns);
+		if (e->in_flight_frames != 0 || !enter_waiting(e))
+			continue;
+		gone = e->in_flight_frames == 0;
+		if (gone && e->sink == sink)
+			forget_sink(mm);
+		leave(e);
+	}
 	e->paused = paused;
-	if (e->in_flight_frames != 0)
-		return -1;
-	forget_sink(mm);
-	return 0;
+	return gone ? 0 : -1;
 }
 
 void report_now(struct mm *mm)
@@ -439,7 +499,7 @@ void report_now(struct mm *mm)
 	if (mm->report_engine.sink)
 		mm->report_engine.now_frames = mm->free - mm->reported;
 	mm_unlock(mm);
-	mm->report_engine.failed = false;
+	hold_off_no_more(&mm->report_engine);
 	if (report_wake_hook)
 		report_wake_hook(mm);
 }
@@ -452,7 +512,7 @@ void report_pause(struct mm *mm)
 void report_resume(struct mm *mm)
 {
 	mm->report_engine.paused = false;
-	mm->report_engine.failed = false;
+	hold_off_no_more(&mm->report_engine);
 	if (report_wake_hook)
 		report_wake_hook(mm);
 }

@@ -16,8 +16,9 @@ struct report_range {
 	uint64_t frames;
 };
 
-/* A reporter. All calls come from report_step and report_unregister below, or from an allocation that waits, never
- * nested, never with mm's lock held.
+/* A reporter. All calls come from report_step and report_unregister below, or from a call of mm.h's that waits, never
+ * nested, never with mm's lock held. They may call report_done, mm_alloc and mm_free; a mm_alloc that would have to
+ * wait for this very sink fails after report.timeout_ms.
  *
  * capacity  how many ranges one submit may carry (what fits the ring in one chain). A sink that has gone off for good
  *           sets it to 0: the next report_step that finds nothing in flight takes it out, as by report_unregister.
@@ -27,7 +28,9 @@ struct report_range {
  *           Doesn't change while registered.
  * submit    starts the report of count <= capacity ranges; tag comes back through report_done. Returns 0, or -1 when it
  *           can't be done now or ever: the batch goes back unreported and counts as an error. ranges is the caller's
- *           and gone after the call.
+ *           and gone after the call. After an error (this, or a report_done that failed) nothing is submitted for
+ *           report.delay_ms, at least 100 ms, and twice as long each time, up to 10 s; report_now and report_resume
+ *           end that, and so does a report that succeeds.
  * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't. Called
  *           now and then with nothing in flight as well: a device may want other things.
  * reset     the device didn't answer within report.timeout_ms: take it back. On return (true) the device can't touch
@@ -51,8 +54,10 @@ bool report_wants_zero_kept(void);
  * report_unregister. */
 int report_register(struct mm *mm, struct report_sink *sink);
 
-/* Takes the reporter out: waits for what is in flight, for report.timeout_ms at most, then resets. Returns 0; -1 when
- * sink isn't the one registered, or when its reset doesn't succeed: then it stays, with what it has in flight. */
+/* Takes the reporter out: waits for what is in flight, for report.timeout_ms at most, then resets; and for other CPUs
+ * that are in report_step, so that on return 0 nobody calls the sink any more. -1 when sink isn't the one registered,
+ * when its reset doesn't succeed, or somebody doesn't come out of it within report.timeout_ms: then it stays, with what
+ * it has in flight. Not to be called by the sink. */
 int report_unregister(struct mm *mm, struct report_sink *sink);
 
 /* The sink's answer to submit(tag): ok, the host dropped the ranges (or ignored them: it needn't say); failed, they

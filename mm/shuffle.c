@@ -9,11 +9,11 @@ static uint64_t shuffle_knob, seed_knob;
 
 void mm_shuffle(struct mm *mm, bool on, uint64_t seed)
 {
+	while (seed == 0) /* the port may take its time */
+		seed = mm_port_random();
 	mm_lock(mm);
 	mm->shuffled = on;
 	mm->quick_orders = on || TRACING ? 0 : WORD_ORDERS;
-	while (seed == 0)
-		seed = mm_port_random();
 	mm->shuffle_state = seed;
 	mm_unlock(mm);
 }

@@ -231,7 +231,8 @@ struct report_engine {
 	bool busy;		  /* (A) somebody is in here */
 	bool paused;		  /* (A) */
 	bool stuck;		  /* (A) the last reset wasn't certain: nobody waits for what is in flight */
-	bool failed;		  /* the sink refused the last batch: not again before next_ns */
+	bool held_off;		  /* the sink failed us: no batch before next_ns */
+	uint64_t held_off_ms;	  /* for how long, and twice as long the next time; 0: all was well last time */
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */
 	struct rate rate;
@@ -289,6 +290,7 @@ struct mm {
 	uint64_t reported_zero;	 /* (L) */
 	uint64_t fresh;		 /* (L) not among the reported ones */
 	uint64_t isolated;	 /* (L) */
+	uint32_t waiters;	 /* (L) calls that wait for what is isolated, see page_wait.h */
 	uint64_t watermark_low;	 /* (C) */
 	uint64_t watermark_high; /* (C) */
 	bool hot_enabled;	 /* (L) the CPUs' caches are wanted */

@@ -143,11 +143,16 @@ static void count_gib(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_
 
 void mm_count(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_STATE_COUNT])
 {
+	const pfn_t ours = (pfn_t)mm->gib_span * GIB_FRAMES;
+
 	memset(counts, 0, sizeof(*counts) * MM_STATE_COUNT);
+	/* Beyond the last gib there is nothing to walk over, and no sum of pfns that could overflow. */
+	if (first < end && end > ours) {
+		counts[MM_STATE_UNMANAGED] = end - larger(first, ours);
+		end = ours;
+	}
 	for (pfn_t next; first < end; first = next) {
-		next = first - first % GIB_FRAMES + GIB_FRAMES;
-		if (next > end)
-			next = end;
+		next = smaller(first - first % GIB_FRAMES + GIB_FRAMES, end);
 		count_gib(mm, first, next, counts);
 	}
 }

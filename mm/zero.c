@@ -53,6 +53,16 @@ static uint64_t reported_dirty_frames(const struct mm *mm)
 	return mm->fresh + mm->reported - mm->reported_zero;
 }
 
+/* What is isolated, but for what CPUs hold: that comes back as it was, or zero. */
+static uint64_t out_frames(const struct mm *mm)
+{
+	uint64_t held = 0;
+
+	for (unsigned i = 0; i < mm->cpu_count; i++)
+		held += mm->hold[i].batch.frames;
+	return mm->isolated > held ? mm->isolated - held : 0;
+}
+
 /* How many frames are left to be zeroed, paused or not. *reported: of reported memory too; *demanded: not for the marks
  * but for somebody's demand. What this CPU's cache still holds when all else is zero has gone cold. Below the low
  * watermark nothing may be isolated: marks and demands don't count there, and what zero_now asked for has to wait. */
@@ -66,7 +76,8 @@ static uint64_t left(struct mm *mm, bool *reported, bool *demanded)
 	if (e->now) {
 		*reported = true;
 		cache_drain(mm, this_cpu(mm));
-		uint64_t all = dirty_frames(mm) + reported_dirty_frames(mm);
+		/* What is with a reporter comes back, and not as zero. */
+		const uint64_t all = dirty_frames(mm) + reported_dirty_frames(mm) + out_frames(mm);
 		if (all == 0)
 			e->now = false;
 		return all;

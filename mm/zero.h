@@ -23,14 +23,15 @@ enum zero_verdict {
  * with it, and can be taken back by an allocation meanwhile. wake_ns is set with ZERO_LATER only. */
 enum zero_verdict zero_idle(struct mm *mm, uint64_t *wake_ns);
 
-/* True when nothing is left to be zeroed, and no batch is held: the stock is as full as it is meant to get. While
+/* True when nothing is left to be zeroed, and no batch is held: the stock is as full as it is meant to get. (After
+ * zero_now that includes what is in flight.) While
  * zeroing is paused that isn't so as long as there is something that it would do. Other policies than IDLE leave
  * nothing, nor does want of memory (below the low watermark), but for what zero_now asked for. */
 bool zero_is_done(struct mm *mm);
 
 /* Zeroes regardless of the marks, policy and delay, but within zero.rate_mbps, until all free memory, reported memory
- * too, is zero; nothing is reported meanwhile, and what is zero afterwards only when a mark is set or report_now is
- * called. It asks for that only; zero_idle does it. */
+ * too, is zero, what is in flight when it comes back; nothing is reported meanwhile, and what is zero afterwards only
+ * when a mark is set or report_now is called. It asks for that only; zero_idle does it. */
 void zero_now(struct mm *mm);
 
 /* Stops and restarts zeroing in the idle loop. Pausing gives a held batch back. Calls don't nest. */

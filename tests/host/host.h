@@ -23,7 +23,8 @@ extern struct host_counts host_counts;
 
 void host_reset(void);
 
-/* Called after the port call was counted, before it acts. what: "cold", "hot", "fence", "yield", "relax". NULL: none.
+/* Called after the port call was counted, before it acts. what: "cold", "hot", "fence", "yield", "relax",
+ * "random". NULL: none.
  * pfn and frames are 0 where there are none. */
 extern void (*host_hook)(const char *what, pfn_t pfn, size_t frames);
 

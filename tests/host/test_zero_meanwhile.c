@@ -1,5 +1,5 @@
-/* A batch that is being zeroed, and the host: an allocation waits for the one while the idle loop begins the other, and
- * reporting takes a parked batch back. */
+/* A batch that is being zeroed, and the host: while an allocation waits for the one the idle loop doesn't begin the
+ * other, and reporting takes a parked batch back. */
 #include "host.h"
 #include "idle.h"
 #include "mm/report.h"
@@ -10,7 +10,7 @@
 
 static struct mm *waits; /* NULL: the idle loop had its turn */
 
-/* While an allocation waits for the host the idle loop runs, and begins a batch of what came back. */
+/* While an allocation waits for the host the idle loop runs, and what came back would be there to be zeroed. */
 static void idle_meanwhile(const char *what, pfn_t pfn, size_t frames)
 {
 	uint64_t wake;
@@ -19,12 +19,12 @@ static void idle_meanwhile(const char *what, pfn_t pfn, size_t frames)
 	(void)frames;
 	if (strcmp(what, "relax") != 0 || !waits || waits->isolated != 0)
 		return;
-	(void)zero_idle(waits, &wake);
-	CHECK(waits->isolated != 0);
+	CHECK_EQ(zero_idle(waits, &wake), ZERO_NOTHING);
+	CHECK_EQ(waits->isolated, 0);
 	waits = NULL;
 }
 
-TEST(zero_meanwhile, a_batch_begun_while_a_request_waits_is_taken_back_too)
+TEST(zero_meanwhile, no_batch_is_begun_while_a_request_waits)
 {
 	struct mm *mm = idle_mm(16);
 	struct fake_sink *fake;

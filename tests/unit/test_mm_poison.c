@@ -289,6 +289,7 @@ TEST(mm_poison, a_declined_report_stays_zero_and_a_reset_one_is_dirty)
 	fake->sink.poll(&fake->sink);
 	CHECK_EQ(mm->zero, FRAMES);
 	fake->answer = FAKE_SILENT;
+	test_port_pass_ns(100000000); /* not again at once */
 	fake_until_in_flight(mm, fake);
 	uint64_t isolated = mm->isolated;
 	test_port_pass_ns(60000000);

@@ -75,6 +75,8 @@ def honest():
                        "memory map: entry .*: beyond what can be addressed",
                        "memory map: entry .*: not aligned to 4 KiB"), "ACPI"),
     ("no-rsdp map-overlap map-absurd", 5, ("ACPI: no RSDP",), "the firmware"),
+    ("map-uncached", 4096, (r"memory map: 16384 KiB aren't used: the firmware says that they can't be cached",), "ACPI"),
+    ("map-special", 4096, (r"memory map: 16384 KiB aren't used: .* \(boot.specific_purpose=use takes them\)",), "ACPI"),
 ])
 def test_lie(lie, lost, said, off, honest):
     outcome = boot(lie, EXERCISE + "report now\nwait report\nstats -j report\n" + MANAGED, EXITDEV="n")
@@ -83,6 +85,25 @@ def test_lie(lie, lost, said, off, honest):
         assert re.search(regex, outcome.output, re.M), f"no match of {regex!r}\n{outcome}"
     assert int(re.search(r'"report\.frames":(\d+)', outcome.output)[1]) >= 4096, outcome
     assert usable(outcome.stats()["mm.managed_frames"], outcome.output) == honest - lost, outcome
+
+
+def test_memory_for_a_specific_purpose_is_used_when_that_is_asked_for(honest):
+    outcome = boot("map-special", MANAGED, CMDLINE="boot.specific_purpose=use")
+    assert outcome.status == 0, outcome
+    assert "aren't used" not in outcome.output, outcome
+    assert usable(outcome.stats()["mm.managed_frames"], outcome.output) == honest, outcome
+
+
+@pytest.mark.parametrize("mem", ["1G", "4G"])
+def test_as_many_entries_as_there_are(mem):
+    """Over a thousand, the small ones ahead of the memory and of what the loader left: nothing is lost of them."""
+    honest = boot("none", MANAGED, MEM=mem)
+    outcome = boot("map-many", EXERCISE + "map\n" + MANAGED, MEM=mem)
+    assert outcome.status == 0, outcome
+    assert "memory map:" not in outcome.output, outcome
+    lost = usable(honest.stats()["mm.managed_frames"], honest.output) - usable(outcome.stats()["mm.managed_frames"],
+                                                                               outcome.output)
+    assert 0 <= lost < 64, outcome  # the map itself, which is kept
 
 
 def test_a_hole_in_a_gib_is_nobodys(honest):

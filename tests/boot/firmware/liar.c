@@ -7,6 +7,10 @@
  *   map-overlap     three entries more: free memory over all that is memory below 4 GiB, five reserved pages a quarter
  *                   into the largest free range, boot services' data ahead of them
  *   map-absurd      entries that are empty, unaligned, wrap round, lie beyond all address lines, or have odd types
+ *   map-many        1000 entries more, ahead of all others: two pages each of the largest free range, free and boot
+ *                   services' by turns
+ *   map-uncached    16 MiB in the largest free range can't be cached
+ *   map-special     16 MiB there are for a specific purpose
  *   no-rsdp         the configuration table has no ACPI
  *   rsdp-sum xsdt-sum apic-sum mcfg-sum facp-sum dsdt-sum    that table's checksum is wrong
  *   no-mcfg         that table has another name
@@ -21,13 +25,17 @@
 
 #define LIES_MAX       512
 #define OPTIONS_MAX    32768
-#define ENTRIES_MORE   8 /* that any lie adds */
+#define ENTRIES_MORE   8 /* that any lie adds but for map-many */
+#define MANY	       1000
+#define MANY_PAGES     2
+#define OTHER_PAGES    4096    /* whose attributes are others */
+#define SPECIFIC       0x40000 /* EFI_MEMORY_SP */
 #define HOLE_PAGES     3
 #define RESERVED_PAGES 5
 #define DEAD_PORT      0x80 /* takes what is written, and does nothing */
 
 static EFI_GET_MEMORY_MAP true_map;
-static bool hole, overlap, absurd;
+static bool hole, overlap, absurd, many, uncached, special;
 static UINT64 target; /* within the largest free range; the same in every map */
 
 static char *read_file(EFI_FILE_HANDLE root, CHAR16 *path, UINTN max, UINTN *bytes)
@@ -103,11 +111,38 @@ static void add_absurd(void *map, UINTN *count, UINTN step)
 	add(map, count, step, EfiReservedMemoryType, target + 123, 1); /* so it covers two pages */
 }
 
+/* Cuts the range that the target lies in, so that what begins there has attributes of its own. */
+static void add_attributes(void *map, UINTN *count, UINTN step, UINT64 attributes)
+{
+	EFI_MEMORY_DESCRIPTOR *d = with_target(map, *count, step);
+	UINT64 after = target + OTHER_PAGES * EFI_PAGE_SIZE;
+	add(map, count, step, EfiConventionalMemory, after,
+	    d->NumberOfPages - (after - d->PhysicalStart) / EFI_PAGE_SIZE);
+	d->NumberOfPages = (target - d->PhysicalStart) / EFI_PAGE_SIZE;
+	add(map, count, step, EfiConventionalMemory, target, OTHER_PAGES);
+	entry_at(map, *count - 1, step)->Attribute = attributes;
+}
+
+static void add_many(void *map, UINTN *count, UINTN step)
+{
+	EFI_MEMORY_DESCRIPTOR *d = with_target(map, *count, step);
+	UINT64 at = d->PhysicalStart;
+	d->PhysicalStart += MANY * MANY_PAGES * EFI_PAGE_SIZE;
+	d->NumberOfPages -= MANY * MANY_PAGES;
+	for (UINTN i = *count * step; i-- > 0;) /* to behind the new ones */
+		((char *)map)[i + MANY * step] = ((char *)map)[i];
+	UINTN n = 0;
+	while (n < MANY)
+		add(map, &n, step, n % 2 ? EfiBootServicesData : EfiConventionalMemory,
+		    at + n * MANY_PAGES * EFI_PAGE_SIZE, MANY_PAGES);
+	*count += MANY;
+}
+
 static EFIAPI EFI_STATUS false_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UINTN *key, UINTN *step, UINT32 *version)
 {
 	UINTN room = *bytes;
 	EFI_STATUS status = true_map(bytes, map, key, step, version);
-	UINTN more = ENTRIES_MORE * *step;
+	UINTN more = (ENTRIES_MORE + (many ? MANY : 0)) * *step;
 	if (status == EFI_BUFFER_TOO_SMALL || (!EFI_ERROR(status) && room - *bytes < more)) {
 		*bytes += more;
 		return EFI_BUFFER_TOO_SMALL;
@@ -127,6 +162,12 @@ static EFIAPI EFI_STATUS false_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UIN
 		add_overlaps(map, &count, *step);
 	if (absurd && d)
 		add_absurd(map, &count, *step);
+	if (uncached && d)
+		add_attributes(map, &count, *step, EFI_MEMORY_UC | EFI_MEMORY_WC);
+	if (special && d)
+		add_attributes(map, &count, *step, EFI_MEMORY_WB | SPECIFIC);
+	if (many && d)
+		add_many(map, &count, *step);
 	*bytes = count * *step;
 	return EFI_SUCCESS;
 }
@@ -261,6 +302,9 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	hole = told(lies, "map-hole");
 	overlap = told(lies, "map-overlap");
 	absurd = told(lies, "map-absurd");
+	many = told(lies, "map-many");
+	uncached = told(lies, "map-uncached");
+	special = told(lies, "map-special");
 	lie_about_acpi(lies);
 	status = BS->LoadImage(FALSE, handle, FileDevicePath(self->DeviceHandle, L"\\real.efi"), NULL, 0, &image);
 	if (!EFI_ERROR(status))

@@ -55,8 +55,8 @@ typedef void memmap_say_fn(const char *fmt, ...) __attribute__((format(printf, 1
 
 /* Builds the map. Entries may be in any order, overlap, be empty, unaligned, wrap round or be absurd: what can't be is
  * told to say, one line each (the first 16), and refused, as is memory from limit on; what several entries claim is
- * told as well. Where m hasn't enough room the smallest ranges are left out, whatever they are, so that no frame is ever
- * of a weaker kind; how many frames that costs is told. Costs count^2. */
+ * told as well. Where m hasn't enough room the smallest ranges are left out, whatever they are, so that no frame is
+ * ever of a weaker kind; how many frames that costs is told. Costs count^2. */
 void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, pfn_t limit, memmap_say_fn *say);
 
 /* Makes start <= pfn < end that kind, whatever it was; MEMMAP_NONE takes it out. Returns 0, or -1 with the map as it

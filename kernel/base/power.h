@@ -17,7 +17,9 @@ void power_use_acpi(const struct acpi_power *registers);
 
 /* Lets the console's bytes out, then ends the machine by that port. Where there is no such device it says
  * "power-off: status N" in the console's last line, N being 0 (all good), 1 (a command failed) or 3 (panicked), and
- * switches off through ACPI, or else the firmware; where neither can it halts for ever. Any context. */
+ * switches off through ACPI, or else the firmware, or else QEMU's chipset; where none of them can, and they can't while
+ * ACPI's tables weren't read, a panic and whatever else ends in a virtual machine resets it. Else it says that the machine
+ * can be switched off, and halts for ever. Any context. */
 _Noreturn void power_exit(unsigned status);
 
 /* Resets the machine: by ACPI's reset register where there is one, then as a PC is, at last by a triple fault. */

@@ -194,8 +194,8 @@ static enum clock_way find_rates(const char **by)
 {
 	const struct reference references[] = {
 		{"ACPI PM timer", pm_start, pm_read, (uint32_t)bits_low(sources->pm_bits), false},
-		{"HPET", hpet_start, hpet_read, UINT32_MAX, false},
 		{"PIT", pit_start, pit_read, 0xffff, true},
+		{"HPET", hpet_start, hpet_read, UINT32_MAX, false},
 	};
 	const struct reference bus = {NULL, bus_start, lapic_timer_count, UINT32_MAX, true};
 

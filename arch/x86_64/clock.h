@@ -24,7 +24,7 @@ enum clock_way {
 	CLOCK_TSC_ASSUMED, /* nor has that a rate; a TSC of 1 GHz is assumed */
 };
 
-/* Measures the TSC and the local APIC's timer for some 30 ms against the first that counts: ACPI PM timer, HPET, PIT.
+/* Measures the TSC and the local APIC's timer for some 30 ms against the first that counts: ACPI PM timer, PIT, HPET.
  * Else by what was told or can be assumed; the local APIC's timer is measured against the TSC then. Starts the clock as
  * if it had been 0 when the TSC was epoch_tsc. by gets the name of what the rates are by; NULL: they are assumed. After
  * lapic_init. */

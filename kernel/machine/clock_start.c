@@ -39,7 +39,7 @@ static void say_rates(enum clock_way way, const char *by, const struct cpu_rates
 	const bool whole = bus_mhz % 1000 == 0;
 
 	if (way != CLOCK_MEASURED)
-		log_printf("clock: neither the ACPI PM timer nor the HPET nor the PIT counts");
+		log_printf("clock: neither the ACPI PM timer nor the PIT nor an HPET counts");
 	switch (way) {
 	case CLOCK_MEASURED:
 		log_printf("clock: TSC %lu kHz, APIC timer %lu kHz, by the %s", tsc, lapic, by);

@@ -61,9 +61,11 @@ static void finish(uint32_t table, const char *name, uint32_t bytes)
 	fix_sum(table, bytes, table + 9);
 }
 
-/* An RSDP that leads to an XSDT, or by an old one to an RSDT, without entries. */
-static void begin(bool xsdt)
+/* An RSDP that leads to an XSDT, or an old one that leads to an RSDT, without entries. */
+static void begin(const char *name)
 {
+	const bool xsdt = name[0] == 'X';
+
 	memset(memory, 0, sizeof(memory));
 	complaints = 0;
 	said[0] = 0;
@@ -159,7 +161,7 @@ static uint32_t add_hpet(uint8_t space, uint64_t address)
 
 TEST(acpi_lists, of_two_tables_of_one_name_the_first_counts_and_the_second_is_named)
 {
-	begin(true);
+	begin("XSDT");
 	add_madt(0xfee00000, 3);
 	add_madt(0xfec80000, 1);
 	CHECK_EQ(parse(), 1);
@@ -168,7 +170,7 @@ TEST(acpi_lists, of_two_tables_of_one_name_the_first_counts_and_the_second_is_na
 	CHECK_EQ(complaints, 1);
 	CHECK(strstr(said, "a second APIC"));
 
-	begin(true);
+	begin("XSDT");
 	add_mcfg(0xb0000000);
 	add_mcfg(0xe0000000);
 	parse();
@@ -176,7 +178,7 @@ TEST(acpi_lists, of_two_tables_of_one_name_the_first_counts_and_the_second_is_na
 	CHECK_EQ(complaints, 1);
 	CHECK(strstr(said, "a second MCFG"));
 
-	begin(false);
+	begin("RSDT");
 	add_hpet(0, 0xfed00000);
 	add_hpet(0, 0xfed10000);
 	parse();
@@ -186,7 +188,7 @@ TEST(acpi_lists, of_two_tables_of_one_name_the_first_counts_and_the_second_is_na
 
 TEST(acpi_lists, nothing_of_a_second_fadt_is_mixed_into_the_first)
 {
-	begin(true);
+	begin("XSDT");
 	const uint32_t dsdt = make_dsdt(5);
 	add_fadt(0x608, 0x604, dsdt);
 	add_fadt(0, 0, 0);
@@ -197,7 +199,7 @@ TEST(acpi_lists, nothing_of_a_second_fadt_is_mixed_into_the_first)
 	CHECK_EQ(complaints, 1);
 
 	/* As the fuzzer had it: S5 from one, and registers from the other, which has none. */
-	begin(true);
+	begin("XSDT");
 	const uint32_t other = make_dsdt(5);
 	add_fadt(0x608, 0, other);
 	add_fadt(0x708, 0x704, other);
@@ -226,7 +228,7 @@ TEST(acpi_lists, what_an_earlier_fadt_left_is_gone)
 
 TEST(acpi_lists, one_that_is_not_sound_or_too_short_is_not_the_first)
 {
-	begin(true);
+	begin("XSDT");
 	memory[add_madt(0xfec80000, 1) + 20] ^= 1;
 	const uint32_t brief = add(40);
 	finish(brief, "APIC", 40);
@@ -239,7 +241,7 @@ TEST(acpi_lists, one_that_is_not_sound_or_too_short_is_not_the_first)
 
 TEST(acpi_lists, the_same_table_twice_in_the_list_is_read_once)
 {
-	begin(true);
+	begin("XSDT");
 	list(BASE + add_madt(0xfee00000, 2));
 	CHECK_EQ(parse(), 1);
 	CHECK_EQ(info.cpus, 2);
@@ -248,7 +250,7 @@ TEST(acpi_lists, the_same_table_twice_in_the_list_is_read_once)
 
 TEST(acpi_lists, entries_of_0_are_counted_in_one_line)
 {
-	begin(true);
+	begin("XSDT");
 	for (unsigned i = 0; i < 100; i++)
 		list(0);
 	add_madt(0xfee00000, 2);
@@ -261,7 +263,7 @@ TEST(acpi_lists, entries_of_0_are_counted_in_one_line)
 
 TEST(acpi_lists, an_xsdt_that_leads_to_nothing_leaves_it_to_the_rsdt)
 {
-	begin(true);
+	begin("XSDT");
 	list(0);
 	const uint32_t rsdt = next;
 	next += 40;
@@ -278,7 +280,7 @@ TEST(acpi_lists, an_xsdt_that_leads_to_nothing_leaves_it_to_the_rsdt)
 
 TEST(acpi_lists, a_table_that_counts_is_found_behind_hundreds_of_others)
 {
-	begin(true);
+	begin("XSDT");
 	const uint32_t ssdt = add(36);
 	finish(ssdt, "SSDT", 36);
 	for (unsigned i = 0; i < 500; i++)
@@ -294,7 +296,7 @@ TEST(acpi_lists, a_table_that_counts_is_found_behind_hundreds_of_others)
 
 TEST(acpi_lists, what_is_wrong_with_hundreds_of_tables_is_not_hundreds_of_lines)
 {
-	begin(true);
+	begin("XSDT");
 	for (unsigned i = 0; i < 200; i++)
 		list(0x1000);
 	add_madt(0xfee00000, 2);
@@ -316,7 +318,7 @@ TEST(acpi_lists, of_too_many_ioapics_those_with_the_lowest_interrupts_stay)
 	const unsigned count = ACPI_IOAPICS + 6;
 	bool first = false;
 
-	begin(true);
+	begin("XSDT");
 	const uint32_t at = add(44 + 12 * count);
 	for (unsigned i = 0; i < count; i++) /* the highest interrupts stand first */
 		put_ioapic(at + 44 + 12 * i, 0xfec00000 + 0x1000 * i, 24 * (count - 1 - i));
@@ -333,7 +335,7 @@ TEST(acpi_lists, of_too_many_ioapics_those_with_the_lowest_interrupts_stay)
 
 TEST(acpi_lists, entries_of_the_madt_that_say_the_same_again)
 {
-	begin(true);
+	begin("XSDT");
 	const uint32_t at = add(44 + 3 * 12 + 2 * 10 + 2 * 12);
 	uint32_t entry = at + 44;
 	put_ioapic(entry, 0xfec00000, 0);
@@ -358,7 +360,7 @@ TEST(acpi_lists, entries_of_the_madt_that_say_the_same_again)
 
 TEST(acpi_lists, the_old_fields_of_a_fadt_serve_where_the_extended_ones_lead_nowhere)
 {
-	begin(true);
+	begin("XSDT");
 	const uint32_t dsdt = make_dsdt(5), fadt = add_fadt(0x608, 0x604, dsdt);
 	put(fadt + 140, BASE + BYTES, 8); /* X_DSDT */
 	memory[fadt + 208] = 1;		  /* X_PM_TMR_BLK, an I/O port that can't be */
@@ -372,12 +374,12 @@ TEST(acpi_lists, the_old_fields_of_a_fadt_serve_where_the_extended_ones_lead_now
 
 TEST(acpi_lists, an_hpet_counts_where_it_lies_in_memory)
 {
-	begin(true);
+	begin("XSDT");
 	add_hpet(0, 0xfed00000);
 	CHECK_EQ(parse(), 1);
 	CHECK_EQ(info.hpet, 0xfed00000);
 	CHECK_EQ(complaints, 0);
-	begin(true);
+	begin("XSDT");
 	add_hpet(1, 0x400);
 	parse();
 	CHECK_EQ(info.hpet, 0);

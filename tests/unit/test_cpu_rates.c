@@ -6,16 +6,21 @@
 
 static struct cpu_leaves leaves;
 
-static void begin(bool guest, const char *name)
+static void on_hardware(void)
 {
 	memset(&leaves, 0, sizeof(leaves));
-	leaves.features.c = guest ? 1u << 31 : 0;
-	memcpy(&leaves.hypervisor.b, name, 12);
+}
+
+static void as_guest_of(const char *name)
+{
+	on_hardware();
+	leaves.features.c = 1u << 31;
+	memcpy((uint8_t *)&leaves.hypervisor + 4, name, 12);
 }
 
 TEST(cpu_rates, nothing_told_is_nothing_known)
 {
-	begin(false, "            ");
+	on_hardware();
 	const struct cpu_rates r = cpu_rates(&leaves);
 	CHECK(!r.tsc_by && !r.bus_by);
 	CHECK_EQ(r.tsc_hz, 0);
@@ -24,7 +29,7 @@ TEST(cpu_rates, nothing_told_is_nothing_known)
 
 TEST(cpu_rates, crystal_and_ratio)
 {
-	begin(false, "            ");
+	on_hardware();
 	leaves.crystal = (struct cpu_leaf){2, 216, 24000000, 0}; /* a Skylake of 2.6 GHz */
 	CHECK_EQ(cpu_rates(&leaves).tsc_hz, 2592000000);
 	CHECK_STR(cpu_rates(&leaves).tsc_by, "CPUID leaf 0x15");
@@ -36,7 +41,7 @@ TEST(cpu_rates, crystal_and_ratio)
 
 TEST(cpu_rates, a_crystal_of_0_leaves_it_to_the_base_frequency)
 {
-	begin(false, "            ");
+	on_hardware();
 	leaves.crystal = (struct cpu_leaf){2, 216, 0, 0};
 	leaves.frequency = (struct cpu_leaf){2600, 3500, 100, 0};
 	CHECK_EQ(cpu_rates(&leaves).tsc_hz, 2600000000);
@@ -49,18 +54,18 @@ TEST(cpu_rates, a_crystal_of_0_leaves_it_to_the_base_frequency)
 
 TEST(cpu_rates, the_hypervisors_word_goes_first_where_there_is_one)
 {
-	begin(true, "KVMKVMKVM\0\0\0");
+	as_guest_of("KVMKVMKVM\0\0\0");
 	leaves.crystal = (struct cpu_leaf){2, 216, 24000000, 0};
 	leaves.timing = (struct cpu_leaf){1900000, 1000000, 0, 0};
 	const struct cpu_rates r = cpu_rates(&leaves);
 	CHECK_EQ(r.tsc_hz, 1900000000);
 	CHECK_STR(r.tsc_by, "CPUID leaf 0x40000010");
 	CHECK_EQ(r.bus_hz, 1000000000);
-	begin(false, "            ");
+	on_hardware();
 	leaves.timing = (struct cpu_leaf){1900000, 1000000, 0, 0}; /* without a hypervisor it means nothing */
 	CHECK(!cpu_rates(&leaves).tsc_by);
 	CHECK(!cpu_rates(&leaves).bus_by);
-	begin(true, "VMwareVMware");
+	as_guest_of("VMwareVMware");
 	leaves.timing = (struct cpu_leaf){0, 66000, 0, 0};
 	CHECK(!cpu_rates(&leaves).tsc_by);
 	CHECK_EQ(cpu_rates(&leaves).bus_hz, 66000000);
@@ -68,13 +73,14 @@ TEST(cpu_rates, the_hypervisors_word_goes_first_where_there_is_one)
 
 TEST(cpu_rates, the_bus_of_qemu_and_kvm_is_known)
 {
-	begin(true, "TCGTCGTCGTCG");
+	as_guest_of("TCGTCGTCGTCG");
 	CHECK_EQ(cpu_rates(&leaves).bus_hz, 1000000000);
 	CHECK(!cpu_rates(&leaves).tsc_by);
-	begin(true, "KVMKVMKVM\0\0\0");
+	as_guest_of("KVMKVMKVM\0\0\0");
 	CHECK_EQ(cpu_rates(&leaves).bus_hz, 1000000000);
-	begin(true, "Microsoft Hv");
+	as_guest_of("Microsoft Hv");
 	CHECK(!cpu_rates(&leaves).bus_by);
-	begin(false, "KVMKVMKVM\0\0\0");
+	on_hardware();
+	memcpy((uint8_t *)&leaves.hypervisor + 4, "KVMKVMKVM\0\0\0", 12);
 	CHECK(!cpu_rates(&leaves).bus_by);
 }

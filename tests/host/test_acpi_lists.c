@@ -385,3 +385,25 @@ TEST(acpi_lists, an_hpet_counts_where_it_lies_in_memory)
 	CHECK_EQ(info.hpet, 0);
 	CHECK_EQ(complaints, 1);
 }
+
+/* As SeaBIOS has them, with another table right behind; and as firmware has it that says more than it has. */
+TEST(acpi_lists, a_fadt_cut_short_has_nothing_of_what_lies_behind_it)
+{
+	static const uint32_t lengths[] = {116, 129, 147, 183, 219, 244, 255};
+
+	for (unsigned i = 0; i < ARRAY_LEN(lengths); i++) {
+		begin("XSDT");
+		const uint32_t dsdt = make_dsdt(5), fadt = add_fadt(0x608, 0x604, dsdt);
+		put(fadt + 112, 1 << 10, 4); /* there is a reset register */
+		memset(memory + fadt + lengths[i], 0xff, 276 - lengths[i]);
+		if (lengths[i] > 148) /* X_DSDT, which leads nowhere */
+			put(fadt + 140, BASE + BYTES, 8);
+		finish(fadt, "FACP", lengths[i]);
+		CHECK_EQ(parse(), 1);
+		CHECK(info.power.has_s5);
+		CHECK_EQ(info.power.control_a, 0x604);
+		CHECK_EQ(info.power.sleep.space, ACPI_NOWHERE);
+		CHECK_EQ(info.pm_timer_port, 0x608);
+		CHECK_EQ(info.power.reset.space, ACPI_NOWHERE);
+	}
+}

@@ -5,7 +5,7 @@
 
 enum { LOCAL_APIC = 0, IOAPIC = 1, OVERRIDE = 2, LOCAL_APIC_ADDRESS = 5, LOCAL_X2APIC = 9 };
 
-/* The IOAPIC that serves the highest interrupts: the ISA ones, and those of the devices on the board, are the lowest. */
+/* The IOAPIC that serves the highest interrupts: the ISA ones, and those of devices on the board, are the lowest. */
 static unsigned highest(const struct acpi_info *out)
 {
 	unsigned at = 0;

@@ -1,5 +1,5 @@
-/* ACPI tables: RSDP, then XSDT (or RSDT), then MADT, MCFG, FADT and HPET. ACPI specification 6.4, chapter 5; PCI firmware
- * specification 3.2, section 4.1.2, for MCFG; IA-PC HPET specification 1.0a, section 3.2.4.
+/* ACPI tables: RSDP, then XSDT (or RSDT), then MADT, MCFG, FADT and HPET. ACPI specification 6.4, chapter 5; PCI
+ * firmware specification 3.2, section 4.1.2, for MCFG; IA-PC HPET specification 1.0a, section 3.2.4.
  *
  * Every read is of a field that was checked to lie in its table; tables are little-endian and unaligned.
  */

@@ -1,5 +1,5 @@
-/* How fast a machine's clocks are, by what CPUID tells: the leaves in, rates out. Pure, so that it runs on the host with
- * leaves of any CPU and any hypervisor.
+/* How fast a machine's clocks are, by what CPUID tells: the leaves in, rates out. Pure, so that it runs on the host
+ * with leaves of any CPU and any hypervisor.
  */
 #pragma once
 

@@ -386,24 +386,35 @@ TEST(acpi_lists, an_hpet_counts_where_it_lies_in_memory)
 	CHECK_EQ(complaints, 1);
 }
 
-/* As SeaBIOS has them, with another table right behind; and as firmware has it that says more than it has. */
+static void put_register(uint32_t at, uint16_t port)
+{
+	memory[at] = 1; /* an I/O port */
+	put(at + 4, port, 8);
+}
+
+/* As SeaBIOS has them; what lies behind, of another table say, may look like the fields that there would be. */
 TEST(acpi_lists, a_fadt_cut_short_has_nothing_of_what_lies_behind_it)
 {
-	static const uint32_t lengths[] = {116, 129, 147, 183, 219, 244, 255};
+	static const uint32_t lengths[] = {116, 128, 129, 147, 148, 183, 184, 219, 220, 244, 255, 256, 276};
 
 	for (unsigned i = 0; i < ARRAY_LEN(lengths); i++) {
+		const uint32_t bytes = lengths[i];
+
 		begin("XSDT");
-		const uint32_t dsdt = make_dsdt(5), fadt = add_fadt(0x608, 0x604, dsdt);
+		const uint32_t dsdt = make_dsdt(5), other = make_dsdt(6), fadt = add_fadt(0x608, 0x604, dsdt);
 		put(fadt + 112, 1 << 10, 4); /* there is a reset register */
-		memset(memory + fadt + lengths[i], 0xff, 276 - lengths[i]);
-		if (lengths[i] > 148) /* X_DSDT, which leads nowhere */
-			put(fadt + 140, BASE + BYTES, 8);
-		finish(fadt, "FACP", lengths[i]);
+		put_register(fadt + 116, 0xcf9);
+		put(fadt + 140, BASE + other, 8);
+		put_register(fadt + 172, 0x704);
+		put_register(fadt + 208, 0x708);
+		put_register(fadt + 244, 0x3c0);
+		finish(fadt, "FACP", bytes);
 		CHECK_EQ(parse(), 1);
-		CHECK(info.power.has_s5);
-		CHECK_EQ(info.power.control_a, 0x604);
-		CHECK_EQ(info.power.sleep.space, ACPI_NOWHERE);
-		CHECK_EQ(info.pm_timer_port, 0x608);
-		CHECK_EQ(info.power.reset.space, ACPI_NOWHERE);
+		CHECK_EQ(info.power.reset.space, bytes >= 129 ? ACPI_PORT : ACPI_NOWHERE);
+		CHECK_EQ(info.power.type_a, bytes >= 148 ? 6 : 5);
+		CHECK_EQ(info.power.control_a, bytes >= 184 ? 0x704 : 0x604);
+		CHECK_EQ(info.pm_timer_port, bytes >= 220 ? 0x708 : 0x608);
+		CHECK_EQ(info.power.sleep.space, bytes >= 256 ? ACPI_PORT : ACPI_NOWHERE);
+		CHECK_EQ(complaints, 0);
 	}
 }

@@ -30,7 +30,7 @@ enum clock_way {
  * lapic_init. */
 enum clock_way clock_init(const struct clock_sources *from, uint64_t epoch_tsc, const char **by);
 
-/* Ticks a second, as measured: of the TSC, and of the local APIC timer. The latter is 0 when that timer stands still. */
+/* Ticks a second: of the TSC, and of the local APIC timer, which has 0 when it stands still. */
 uint64_t clock_tsc_hz(void);
 uint64_t clock_lapic_hz(void);
 

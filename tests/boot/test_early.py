@@ -88,6 +88,26 @@ def test_a_local_apic_timer_that_stands_still_is_said_so(flags):
     assert outcome.status == 3, outcome
 
 
+def made_rates(tsc_hz):
+    """cpu_rates, which returns its struct where RDI points: a name, a rate, and nothing of the bus."""
+    name = address_of("cpu_rates") + 64
+    code = b"\x48\xb8" + struct.pack("<Q", name) + b"\x48\x89\x07"  # mov rax, name; mov [rdi], rax
+    code += b"\x48\xb8" + struct.pack("<Q", tsc_hz) + b"\x48\x89\x47\x08"  # the same for the rate, at 8
+    code += b"\x31\xc0\x48\x89\x47\x10\x48\x89\x47\x18"  # xor eax, eax; to 16 and 24
+    code += b"\x48\x89\xf8" + RETURN  # mov rax, rdi
+    return code.ljust(64, UNDEFINED[:1]) + b"a leaf\0"
+
+
+@pytest.mark.parametrize("flags, by", [(MICROVM + ",pit=off", "a leaf"), (Q35, "the ACPI PM timer")])
+def test_a_rate_that_cpuid_tells_counts_where_nothing_is_measured(flags, by):
+    """QEMU's emulator has none of the leaves, so what is made of them is put in behind them."""
+    outcome = run_with("cpu_rates", made_rates(2_000_000_000), "version\n", QEMUFLAGS=flags)
+    tsc, lapic = re.search(rf"clock: TSC (\d+) kHz, APIC timer (\d+) kHz, by {by}$", outcome.output, re.M).groups()
+    assert (tsc == "2000000") == (by == "a leaf"), outcome
+    assert int(lapic) > 10000, outcome
+    assert "assumed" not in outcome.output and outcome.status == 0, outcome
+
+
 @pytest.mark.parametrize("flags, said", [
     (",pit=off", r"clock: TSC \d+ kHz, APIC timer 62\d\d\d kHz: .* an APIC clock of 1 GHz is assumed, as QEMU and KVM"),
     (",pit=off -cpu max,-hypervisor", r"clock: CPUID has no rate either, a TSC of 1 GHz is assumed"),

@@ -1,7 +1,6 @@
 /* The boot order: from the loader's jump to the prompt.
  */
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/asm.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/paging.h"
@@ -17,6 +16,7 @@
 #include "kernel/console/newlib.h"
 #include "kernel/machine/acpi.h"
 #include "kernel/machine/boot_text.h"
+#include "kernel/machine/clock_start.h"
 #include "kernel/machine/cmdline.h"
 #include "kernel/machine/pvh.h"
 #include "kernel/memory/memory.h"
@@ -46,21 +46,6 @@ static void say_version(void)
 	static const char text[] = "Nought " NOUGHT_VERSION "\n";
 
 	tty_write(text, sizeof(text) - 1);
-}
-
-static void start_clock(uint64_t entry_tsc)
-{
-	const struct acpi_info *acpi = acpi_info();
-	const char *reference;
-
-	if (lapic_init(acpi->lapic) < 0)
-		panic("boot: no local APIC at 0x%lx, which the timer needs", acpi->lapic);
-	reference = clock_init(acpi->pm_timer_port, acpi->pm_timer_bits, entry_tsc);
-	if (reference)
-		log_printf("clock: TSC %lu kHz, APIC timer %lu kHz, by the %s", clock_tsc_hz() / 1000,
-			   clock_lapic_hz() / 1000, reference);
-	else
-		log_printf("clock: neither the ACPI PM timer nor the PIT counts, a TSC of 1 GHz is assumed");
 }
 
 static void start_interrupts(void)
@@ -126,7 +111,7 @@ _Noreturn void kernel_main(struct boot_info *info)
 	memory_map(info);
 
 	acpi_init(rsdp);
-	start_clock(entry_tsc);
+	clock_start(entry_tsc);
 	cmdline_apply(terminal);
 	cmdline_apply(cmdline);
 	memory_start(); /* from here on info is gone */

@@ -69,6 +69,14 @@ def honest():
     ("dsdt-sum", 0, (r"ACPI: DSDT at 0x[0-9a-f]+: checksum is wrong",), "the firmware"),
     ("no-s5", 0, ("ACPI: DSDT: no sleep state S5",), "the firmware"),
     ("dead-pm1", 0, ("power-off: status 0, by ACPI",), "the firmware"),
+    ("madt-twice", 0, (r"ACPI: a second APIC at 0x[0-9a-f]+ is left out", "by the ACPI PM timer", "1 IOAPIC,"), "ACPI"),
+    ("fadt-twice", 0, (r"ACPI: a second FACP at 0x[0-9a-f]+ is left out", "by the ACPI PM timer"), "ACPI"),
+    ("mcfg-twice", 0, (r"ACPI: a second MCFG at 0x[0-9a-f]+ is left out", "ECAM 0xb0000000"), "ACPI"),
+    ("crowd", 0, ("ACPI: XSDT: 50 entries are 0", r"ACPI: XSDT: \d+ more tables, which nothing is read from",
+                  "by the ACPI PM timer", "1 IOAPIC, ECAM 0x[^0]"), "ACPI"),
+    ("lapic-elsewhere", 0, ("the local APIC is at 0xfee00000, as the CPU says, and not at 0xfec80000, as ACPI says",
+                            "by the ACPI PM timer"), "ACPI"),
+    ("madt-twice fadt-twice mcfg-twice crowd", 0, ("a second APIC", "a second FACP", "a second MCFG"), "ACPI"),
     ("map-overlap", 5, (r"memory map: 0x5 pages at 0x[0-9a-f]+ are in several entries|"
                         r"memory map: 0x[0-9a-f]+ pages at 0x100000 are in several entries",), "ACPI"),
     ("map-absurd", 2, ("memory map: entry .* 0x0 pages: empty", "memory map: entry .*: wraps round",
@@ -135,6 +143,13 @@ def test_a_hole_in_a_gib_is_nobodys(honest):
                 assert "not done" not in guest.command(command, 120)
             assert pages(at, 3) == b"\x5a" * 3 * 4096
             assert guest.end() == 0
+
+
+@pytest.mark.parametrize("flags, by", [("", "PIT"), (",pit=off", "HPET")])
+def test_no_pm_timer(flags, by):
+    outcome = boot("no-pm-timer", "version\n", MEM="256M", QEMUFLAGS=f"-machine q35{flags}")
+    assert re.search(rf"clock: TSC \d+ kHz, APIC timer 6\d\d\d\d kHz, by the {by}$", outcome.output, re.M), outcome
+    assert outcome.status == 0, outcome
 
 
 @pytest.mark.parametrize("options, low, said", [

@@ -137,7 +137,8 @@ static void op_split(void)
 
 static void op_take_range(void)
 {
-	pfn_t start = model.frames[choice_u16(choices) % model.count].pfn + choice_below(choices, 4);
+	pfn_t start = model.frames[choice_u16(choices) % model.count].pfn;
+	start += choice_below(choices, 4);
 	unsigned count = 1 + choice_below(choices, 80);
 
 	if (model.held_count + count > MODEL_HELD_MAX)

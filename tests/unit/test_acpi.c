@@ -344,8 +344,8 @@ TEST(acpi, damaged_bytes_never_lead_out_of_the_tables)
 		for (unsigned i = 0; i < 4; i++) {
 			size_t t = (size_t)fixture_random(&seed, ARRAY_LEN(tables));
 
-			memory[tables[t].at + fixture_random(&seed, tables[t].bytes)] =
-				(uint8_t)fixture_random(&seed, 256);
+			const size_t at = tables[t].at + fixture_random(&seed, tables[t].bytes);
+			memory[at] = (uint8_t)fixture_random(&seed, 256);
 		}
 		/* Mostly with right checksums, so that what is behind them gets its share. */
 		for (size_t t = 0; t < ARRAY_LEN(tables) && fixture_random(&seed, 8); t++)

@@ -327,9 +327,12 @@ TEST(memmap, random_maps_are_what_they_are_frame_by_frame)
 		struct boot_range in[24];
 		size_t count = fixture_random(&seed, ARRAY_LEN(in) + 1);
 
-		for (size_t i = 0; i < count; i++)
-			in[i] = efi(types[fixture_random(&seed, ARRAY_LEN(types))], fixture_random(&seed, 256),
-				    fixture_random(&seed, 64));
+		for (size_t i = 0; i < count; i++) {
+			const uint32_t type = types[fixture_random(&seed, ARRAY_LEN(types))];
+			const uint64_t first = fixture_random(&seed, 256);
+
+			in[i] = efi(type, first, fixture_random(&seed, 64));
+		}
 		build(in, count);
 		check_shape();
 		for (pfn_t pfn = 0; pfn < 330; pfn++)

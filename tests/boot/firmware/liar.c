@@ -16,6 +16,11 @@
  *   no-mcfg         that table has another name
  *   no-s5           the sleep state's package holds names instead of constants
  *   dead-pm1        the power management register's port leads nowhere
+ *   no-pm-timer     there is no such timer
+ *   lapic-elsewhere the MADT has the local APIC where nothing is
+ *   madt-twice fadt-twice mcfg-twice    at the end of the list there is a second table of that name: a local APIC where
+ *                   nothing is; no registers; another address
+ *   crowd           ahead of all other tables there are 300 of which nothing is read, and 50 entries of 0
  *
  * The bytes of \options.bin, if it is there, are the loader's load options.
  */
@@ -33,6 +38,9 @@
 #define HOLE_PAGES     3
 #define RESERVED_PAGES 5
 #define DEAD_PORT      0x80 /* takes what is written, and does nothing */
+#define NOWHERE	       0xfec80000
+#define CROWD	       300
+#define CROWD_EMPTY    50
 
 static EFI_GET_MEMORY_MAP true_map;
 static bool hole, overlap, absurd, many, uncached, special;
@@ -246,6 +254,84 @@ static void mend_sum(UINT8 *table)
 	table[9] = -sum;
 }
 
+/* A copy that lies where the kernel reads it too: memory of the boot services goes to the allocator later. */
+static UINT8 *copy_of(const UINT8 *table)
+{
+	UINT8 *copy = AllocatePool(u32_at(table + 4));
+	CopyMem(copy, table, u32_at(table + 4));
+	return copy;
+}
+
+static void put_u32(UINT8 *p, UINT32 v)
+{
+	CopyMem(p, &v, 4);
+}
+
+/* Another XSDT: `before` entries of that, those that were, and one of `last`. NULL is an entry of 0, or of none. */
+static void list_anew(UINT8 *rsdp, UINTN before, const UINT8 *first, UINTN empty, const UINT8 *last)
+{
+	const UINT8 *old = find_table(rsdp, "XSDT");
+	const UINTN held = (u32_at(old + 4) - 36) / 8;
+	UINT8 *xsdt = AllocateZeroPool(36 + 8 * (before + empty + held + 1));
+	UINT64 *entry = (UINT64 *)(xsdt + 36), *const from = entry;
+	CopyMem(xsdt, old, 36);
+	for (UINTN i = 0; i < before; i++)
+		*entry++ = (UINT64)first;
+	entry += empty;
+	CopyMem(entry, old + 36, 8 * held);
+	entry += held;
+	if (last)
+		*entry++ = (UINT64)last;
+	put_u32(xsdt + 4, 36 + 8 * (UINT32)(entry - from));
+	mend_sum(xsdt);
+	UINT64 at = (UINT64)xsdt;
+	CopyMem(rsdp + 24, &at, 8);
+	UINT8 sum = 0;
+	rsdp[32] = 0;
+	for (UINTN i = 0; i < 36; i++)
+		sum += rsdp[i];
+	rsdp[32] = -sum;
+}
+
+static void lie_by_lists(const char *lies, UINT8 *rsdp)
+{
+	static const struct {
+		const char *word, *table;
+		UINT32 from, bytes, value; /* what is other in the second one */
+	} twice[] = {
+		{"madt-twice", "APIC", 36, 4, NOWHERE},
+		{"fadt-twice", "FACP", 40, 60, 0},
+		{"mcfg-twice", "MCFG", 44, 4, NOWHERE & ~0xfffff},
+	};
+	for (UINTN i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
+		const UINT8 *table = find_table(rsdp, twice[i].table);
+		if (!told(lies, twice[i].word) || !table)
+			continue;
+		UINT8 *second = copy_of(table);
+		SetMem(second + twice[i].from, twice[i].bytes, 0);
+		put_u32(second + twice[i].from, twice[i].value);
+		mend_sum(second);
+		list_anew(rsdp, 0, NULL, 0, second);
+	}
+	if (told(lies, "crowd")) {
+		UINT8 *ssdt = AllocateZeroPool(36);
+		CopyMem(ssdt, "SSDT", 4);
+		ssdt[4] = 36;
+		mend_sum(ssdt);
+		list_anew(rsdp, CROWD, ssdt, CROWD_EMPTY, NULL);
+	}
+	UINT8 *madt = find_table(rsdp, "APIC"), *fadt = find_table(rsdp, "FACP");
+	if (told(lies, "lapic-elsewhere") && madt) {
+		put_u32(madt + 36, NOWHERE);
+		mend_sum(madt);
+	}
+	if (told(lies, "no-pm-timer") && fadt) {
+		put_u32(fadt + 76, 0);
+		SetMem(fadt + 208, u32_at(fadt + 4) >= 220 ? 12 : 0, 0);
+		mend_sum(fadt);
+	}
+}
+
 static void lie_about_acpi(const char *lies)
 {
 	static const struct {
@@ -257,6 +343,7 @@ static void lie_about_acpi(const char *lies)
 	UINT8 *fadt = find_table(rsdp, "FACP"), *mcfg = find_table(rsdp, "MCFG");
 	UINT8 *dsdt = fadt ? (UINT8 *)(UINT64)u32_at(fadt + 40) : NULL;
 
+	lie_by_lists(lies, rsdp);
 	if (told(lies, "no-mcfg") && mcfg) {
 		mcfg[0] = 'X';
 		mend_sum(mcfg);

@@ -267,7 +267,41 @@ ROWS = [
     Row("script-is-echoed", "# a comment\n   version\n", {"MEM": "256M"}, boots=BOTH,
         expect=(r"^nought> +version$", r"^Nought 0\.1\.0, built"), reject=("a comment.*not",)),
     Row("status-1-and-it-goes-on", "frobnicate\nversion\n", {"MEM": "256M"}, status=1,
-        expect=(r"no command 'frobnicate'", r"^nought> version$", r"^Nought 0\.1\.0")),
+        expect=(r"no command 'frobnicate', `help` lists them", r"^nought> version$", r"^Nought 0\.1\.0",
+                r"^script: line 1 failed$")),
+    Row("a-script-says-on-which-lines-it-failed", "version\n\n! version\n# a comment\n" + 9 * "frobnicate\n",
+        {"MEM": "256M"}, status=1, expect=(r"^script: lines 3, 5, 6, 7, 8, 9, 10, 11 and 2 more failed$",)),
+    Row("unknown-words-name-the-nearest", "! stat\n! statss\n! zero.polcy\n! zero.policy=alloc\n! mm.free_frame\n"
+        "! zeroin\n! knob zero.polcy\n! knob zero.polcy idle\n! knob zero.policy idel\n! knob zero.polcy=idle\n"
+        "! stats mm.fre_frames\n! help zeroign\n! help zero.polcy\n! preset defualt\n! bench op\n! wait zreo\n"
+        "! report nwo\n! test mm_randm\n! watch -n 1 1 stat\n! free al\n",
+        {"MEM": "256M", "CMDLINE": "zero.polcy=alloc zero.low_pct = 7 zero.policy"},
+        expect=(r"refused: there is no knob 'zero\.polcy'; nearest: zero\.policy$",
+                r"refused: 'zero\.policy' is not of the form name=value, allowed are idle, alloc or free$",
+                r"^there is no command 'stat'; nearest: stats$", r"^there is no command 'statss'; nearest: stats$",
+                r"^there is no command 'zero\.polcy'; nearest: knob zero\.policy$",
+                r"^there is no command 'zero\.policy=alloc'; nearest: knob zero\.policy$",
+                r"^there is no command 'mm\.free_frame'; nearest: stats mm\.free_frames$",
+                r"^there is no command 'zeroin'; nearest: help zeroing$",
+                r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy(\n.*){2}"
+                r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy(\n.*){4}"
+                r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy$",
+                r"^knob: zero\.policy: 'idel' is not a choice, allowed are idle, alloc or free; nearest: idle$",
+                r"^stats: no counter begins with 'mm\.fre_frames'; nearest: mm\.free_frames$",
+                r"^help: there is nothing called 'zeroign'; nearest: zeroing", r"'zero\.polcy'; nearest: zero\.policy",
+                r"^preset: there is no preset 'defualt'; nearest: default$", r"no bench 'op'; nearest: ops$",
+                r"^wait: 'zreo' is not known, allowed are .*; nearest: zero$",
+                r"^report: 'nwo' is not known, allowed are .*; nearest: now$", r"'mm_randm' in its name; nearest: mm_random",
+                r"watch -n 1 1 stat\nthere is no command 'stat'; nearest: stats$",
+                r"^free: takes the number of a handle, or all, not 'al'$")),
+    Row("knobs-are-set-as-on-the-command-line", "knob zero.policy=alloc\nknob zero.policy\n"
+        "knob zero.low_pct = 7 report.delay_ms= 9\nknob zero.low_pct\nknob report.delay_ms\n"
+        "knob zero.low_pct =8\nknob zero.low_pct\n! knob zero.low_pct=9 zero.policy=idel\nknob zero.low_pct\n"
+        "! knob zero.low_pct=\n! knob zero.low_pct =\n! knob =7\n! knob zero.low_pct 7 8\n! knob mm.shuffle_now=1 quiet\n",
+        {"MEM": "256M", "CMDLINE": "zero.high_pct = 60 report.order =8"},
+        expect=(r"^zero\.policy +alloc ", r"^zero\.low_pct +7 ", r"^report\.delay_ms +9 ",
+                r"^zero\.low_pct +8 (.*\n)+.*'idel' is not a choice.*\n.*\nzero\.low_pct +8 ",
+                r"zero\.low_pct: '' is not a number", r"there is no knob ''"), reject=("command line: refused",)),
     Row("status-1-of-a-turned-success", "! version\n", {"MEM": "256M"}, status=1),
     Row("poweroff-ends-a-script", "version\npoweroff\nfrobnicate\n", {"MEM": "256M"}, reject=("frobnicate",)),
     Row("poweroff-keeps-the-status", "frobnicate\npoweroff\n", {"MEM": "256M"}, status=1),

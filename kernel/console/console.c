@@ -45,6 +45,7 @@ static enum {
 } how;
 static bool typed;	       /* (T) the command that runs */
 static unsigned interruptions; /* (T) */
+static bool interrupt_waits;   /* (T) a ^C was taken from the terminal that nobody was told of yet */
 static struct pager pager;     /* (T) */
 
 /* Commands print through newlib's buffer, the editor straight to the line: the buffer goes first. */
@@ -200,12 +201,19 @@ void console_screen_end(void)
 	how = WRITE_ALL;
 }
 
+bool console_interrupt_waits(void)
+{
+	interrupt_waits = interrupt_waits || tty_interrupted();
+	return interrupt_waits || how == WRITE_QUIT;
+}
+
 bool console_interrupted(const char *cmd)
 {
+	if (!console_interrupt_waits())
+		return false;
 	if (how == WRITE_QUIT)
 		return true;
-	if (!tty_interrupted())
-		return false;
+	interrupt_waits = false;
 	interruptions++;
 	iprintf("^C\n%s: interrupted\n", cmd);
 	return true;
@@ -229,6 +237,7 @@ void console_run(void *unused)
 			cmd_run_line(line.text);
 			fflush(stdout);
 			typed = false;
+			interrupt_waits = false;
 			how = WRITE_ALL;
 			break;
 		case LINE_TOO_LONG:

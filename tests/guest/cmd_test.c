@@ -46,9 +46,10 @@ static int cmd_test(int argc, char **argv)
 			continue;
 		if (verbose)
 			iprintf("%s.%s\n", row->suite, row->name);
-		if (guest_run_test(row))
+		enum guest_result result = guest_run_test(row);
+		if (result == GUEST_PASSED)
 			passed++;
-		else
+		else if (result == GUEST_FAILED)
 			failed++;
 		thread_yield();
 		interrupted = console_interrupted(argv[0]);

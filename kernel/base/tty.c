@@ -156,7 +156,7 @@ static void rx_taken(void)
 	}
 }
 
-bool tty_interrupted(void)
+bool tty_interrupted(void (*drop)(char byte))
 {
 	bool on = irq_save();
 	uint32_t at = rx_in;
@@ -165,6 +165,8 @@ bool tty_interrupted(void)
 		at--;
 	bool found = at != rx_out;
 	if (found) {
+		while (rx_out + 1 != at)
+			drop((char)rx[rx_out++ % RX_BYTES]);
 		rx_out = at;
 		rx_taken();
 	}

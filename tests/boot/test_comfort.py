@@ -161,6 +161,90 @@ def test_colours(terminal):
     answer(terminal, "knob console.color on\r")
 
 
+def knob(child, name):
+    return int(re.search(r" (\d+) ", answer(child, f"knob {name}\r").replace(f"{name} ", ""))[1])
+
+
+def test_a_terminal_that_is_resized():
+    """While a line is typed, while a command runs, while a page is waited at, while the screen is watched."""
+    child = spawn(rows=24, columns=80)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (24, 80)
+    child.send("vers")
+    child.expect_exact("vers")
+    child.setwinsize(30, 100)
+    child.expect_exact("\r" + PROMPT + "vers\x1b[K")  # at once, not with the next key
+    assert "0.1.0" in answer(child, "ion\r")
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (30, 100)
+
+    # a window over a line that is too long for the row, and back
+    text = "version # " + "".join(chr(ord("a") + i % 26) for i in range(60))
+    child.send(text)
+    child.expect_exact(text)
+    child.setwinsize(10, 40)
+    child.expect(r"\r" + PROMPT + r"<([a-z]{1,30})\x1b\[K")
+    assert text.endswith(child.match[1])
+    child.setwinsize(10, 90)
+    child.expect_exact("\r" + PROMPT + text + "\x1b[K")
+    assert "0.1.0" in answer(child, "\r")
+
+    # more than it can show, or less; zero is no size
+    child.setwinsize(5, 7)
+    child.expect_exact(PROMPT)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (5, 20)
+    child.setwinsize(2000, 3000)
+    child.expect_exact(PROMPT)
+    child.setwinsize(0, 0)
+    child.setwinsize(20, 90)
+    child.expect_exact(PROMPT)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (20, 90)
+
+    # while a command runs, and where ^C drops what was typed ahead
+    child.send("wait zero 1\r")
+    child.expect_exact(PROMPT)
+    for name in ("zero.delay_ms 60000", "zero.low_pct 100", "zero.high_pct 100"):
+        answer(child, f"knob {name}\r")
+    child.send("wait zero 86400000\r")
+    child.expect_exact("\r\n")
+    child.setwinsize(21, 91)
+    child.send("frobnicate\x03")
+    child.expect_exact("wait: interrupted\r\n" + PROMPT)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (21, 91)
+
+    # at a page: the next one is as long as the terminal
+    assert answer(child, "stats\r", "--More--").count("\n") == 20
+    child.setwinsize(12, 91)
+    assert answer(child, " ", "--More--").count("\n") <= 12
+    child.send(" ")
+    child.expect_exact("--More--")
+    assert child.before.count("\n") == 11
+    child.send("q")
+    child.expect_exact(PROMPT)
+
+    # the watch goes on, and its screen is as high as the terminal
+    child.send("watch 1 stats\r")
+    child.expect_exact("\x1b[J\x1b[HEvery 1 s: stats")
+    child.setwinsize(8, 91)
+    for _ in range(3):
+        child.expect_exact("\x1b[HEvery 1 s: stats")
+    assert child.before.count("\n") == 7
+    child.send("q")
+    child.expect_exact(PROMPT)
+    # escape alone is a key
+    child.send("watch 100 version\r")
+    child.expect_exact("0.1.0")
+    child.send("\x1b")
+    child.expect_exact(PROMPT, timeout=5)
+    child.close(force=True)
+
+
+def test_the_size_that_a_terminal_reports_by_itself(terminal):
+    """Some do when it changes, or when they are asked."""
+    answer(terminal, "\x1b[48;33;77;600;800tversion\r")
+    assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (33, 77)
+    answer(terminal, "ver\x1b[8;24;80tsion\r")
+    assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (24, 80)
+
+
 @pytest.mark.parametrize("settings", [{"TERM": "dumb"}, {"TERM": "vt100"}, {"TERM": "unheard-of"}, {"NO_COLOR": "1"}],
                          ids=str)
 def test_no_colours_for_who_does_not_want_them(settings):

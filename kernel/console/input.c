@@ -1,0 +1,91 @@
+/* Keys, without what tells of the terminal's size; see input.h. */
+#include "kernel/console/input.h"
+
+#include "arch/x86_64/clock.h"
+#include "kernel/base/tty.h"
+#include "kernel/shell/resize.h"
+
+#define CTRL_C	0x03
+#define HELD_NS 50000000u /* an escape key is a key when nothing has come behind it for so long */
+
+static void nobody(unsigned rows, unsigned columns)
+{
+	(void)rows;
+	(void)columns;
+}
+
+static struct resize resize;					    /* (T) */
+static char ready[RESIZE_BYTES + 1];				    /* (T) bytes of keys */
+static unsigned ready_at, ready_end;				    /* (T) */
+static uint64_t held_until_ns;					    /* (T) */
+static void (*on_resize)(unsigned rows, unsigned columns) = nobody; /* (T) */
+
+void input_on_resize(void (*resized)(unsigned rows, unsigned columns))
+{
+	on_resize = resized;
+}
+
+/* When nothing is ready. */
+static void take(char byte)
+{
+	if (resize_feed(&resize, byte, ready, &ready_end) == RESIZE_NEW)
+		on_resize(resize.rows, resize.columns);
+	ready_at = 0;
+	if (resize.length == 1)
+		held_until_ns = clock_ns() + HELD_NS;
+}
+
+int input_peek_until(uint64_t deadline_ns)
+{
+	while (ready_at == ready_end) {
+		bool held = resize.length > 0;
+		int byte = tty_peek_until(held && held_until_ns < deadline_ns ? held_until_ns : deadline_ns);
+		if (byte >= 0) {
+			take((char)tty_getc());
+		} else if (held && clock_ns() >= held_until_ns) {
+			ready_end = resize_give_up(&resize, ready);
+			ready_at = 0;
+		} else if (clock_ns() >= deadline_ns) {
+			return -1;
+		}
+	}
+	return (unsigned char)ready[ready_at];
+}
+
+int input_getc(void)
+{
+	int byte = input_peek_until(UINT64_MAX);
+
+	ready_at++;
+	return byte;
+}
+
+/* Of what was typed ahead of ^C only the terminal's size counts. */
+static void drop(char byte)
+{
+	take(byte);
+	ready_end = 0;
+}
+
+static bool ready_interrupted(void)
+{
+	while (ready_at < ready_end)
+		if (ready[ready_at++] == CTRL_C)
+			return true;
+	return false;
+}
+
+bool input_interrupted(void)
+{
+	unsigned at = ready_at;
+
+	if (tty_interrupted(drop)) {
+		resize.length = 0;
+		ready_at = ready_end = 0;
+		return true;
+	}
+	if (ready_interrupted())
+		return true;
+	ready_at = at; /* keys for the next line */
+	return false;
+}

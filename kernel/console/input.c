@@ -5,8 +5,9 @@
 #include "kernel/base/tty.h"
 #include "kernel/shell/resize.h"
 
-#define CTRL_C	0x03
-#define HELD_NS 50000000u /* an escape key is a key when nothing has come behind it for so long */
+#define CTRL_C	  0x03
+#define ESCAPE_NS 50000000ull	/* an escape key is a key when nothing has come behind it for so long */
+#define REPORT_NS 1000000000ull /* no key begins as a report does, so the rest of it is waited for */
 
 static void nobody(unsigned rows, unsigned columns)
 {
@@ -17,6 +18,7 @@ static void nobody(unsigned rows, unsigned columns)
 static struct resize resize;					    /* (T) */
 static char ready[RESIZE_BYTES + 1];				    /* (T) bytes of keys */
 static unsigned ready_at, ready_end;				    /* (T) */
+static bool after_cr;						    /* (T) */
 static uint64_t held_until_ns;					    /* (T) */
 static void (*on_resize)(unsigned rows, unsigned columns) = nobody; /* (T) */
 
@@ -25,14 +27,26 @@ void input_on_resize(void (*resized)(unsigned rows, unsigned columns))
 	on_resize = resized;
 }
 
+/* Terminals and what is between may send CR LF for the key that ends a line, or CR NUL (telnet). A NUL by itself is no
+ * key either: lines that break look so. */
+static bool is_part_of_cr(char byte)
+{
+	bool part = byte == '\0' || (byte == '\n' && after_cr);
+
+	after_cr = byte == '\r' || (byte == '\0' && after_cr);
+	return part;
+}
+
 /* When nothing is ready. */
 static void take(char byte)
 {
+	if (is_part_of_cr(byte))
+		return;
 	if (resize_feed(&resize, byte, ready, &ready_end) == RESIZE_NEW)
 		on_resize(resize.rows, resize.columns);
 	ready_at = 0;
-	if (resize.length == 1)
-		held_until_ns = clock_ns() + HELD_NS;
+	if (resize.length > 0)
+		held_until_ns = clock_ns() + (resize.length == 1 ? ESCAPE_NS : REPORT_NS);
 }
 
 int input_peek_until(uint64_t deadline_ns)

@@ -1,5 +1,6 @@
 """What makes the console pleasant: history, completion, pages, watch, colours; and that a pipe has none of it."""
 import re
+import time
 
 import pexpect
 import pytest
@@ -154,6 +155,29 @@ def test_watch(terminal):
     terminal.expect_exact(PROMPT)
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\0"], ids=repr)
+def test_every_end_of_a_line_is_one_key(terminal, end):
+    """What follows CR doesn't end a watch, nor goes on at a page, nor makes an empty line."""
+    terminal.send("watch 1 version" + end)
+    for _ in range(3):
+        terminal.expect_exact("Every 1 s: version", timeout=5)
+    terminal.send("\0")  # no key
+    terminal.expect_exact("Every 1 s: version", timeout=5)
+    terminal.send("q")
+    terminal.expect_exact(PROMPT)
+    terminal.send("stats" + end)
+    terminal.expect_exact("--More--")
+    for _ in range(2):
+        terminal.send(end)
+        terminal.expect_exact("--More--")
+        assert terminal.before.count("\n") == 1
+    terminal.send("q")
+    terminal.expect_exact(PROMPT)
+    terminal.send("version" + end + "\r")
+    terminal.expect_exact("0.1.0")
+    terminal.expect_exact(PROMPT + "\r\n" + PROMPT)
+
+
 def test_colours(terminal):
     assert "\x1b[34mR" in answer(terminal, "map\r")
     answer(terminal, "knob console.color off\r")
@@ -241,7 +265,12 @@ def test_the_size_that_a_terminal_reports_by_itself(terminal):
     """Some do when it changes, or when they are asked."""
     answer(terminal, "\x1b[48;33;77;600;800tversion\r")
     assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (33, 77)
-    answer(terminal, "ver\x1b[8;24;80tsion\r")
+    answer(terminal, "ver\x1b[8;40;90tsion\r")
+    assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (40, 90)
+    for part in ("ver\x1b[8;", "24", ";80", "t"):  # over a slow line
+        terminal.send(part)
+        time.sleep(0.3)
+    assert "0.1.0" in answer(terminal, "sion\r")
     assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (24, 80)
 
 

@@ -188,6 +188,11 @@ int tty_peek_until(uint64_t deadline_ns)
 	}
 }
 
+uint64_t tty_deadline_ns(uint64_t from_now_ns)
+{
+	return clock_ns() + from_now_ns;
+}
+
 int tty_getc(void)
 {
 	int byte = tty_peek_until(UINT64_MAX);

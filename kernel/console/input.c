@@ -1,7 +1,6 @@
 /* Keys, without what tells of the terminal's size; see input.h. */
 #include "kernel/console/input.h"
 
-#include "arch/x86_64/clock.h"
 #include "kernel/base/tty.h"
 #include "kernel/shell/resize.h"
 
@@ -46,20 +45,20 @@ static void take(char byte)
 		on_resize(resize.rows, resize.columns);
 	ready_at = 0;
 	if (resize.length > 0)
-		held_until_ns = clock_ns() + (resize.length == 1 ? ESCAPE_NS : REPORT_NS);
+		held_until_ns = tty_deadline_ns(resize.length == 1 ? ESCAPE_NS : REPORT_NS);
 }
 
 int input_peek_until(uint64_t deadline_ns)
 {
 	while (ready_at == ready_end) {
-		bool held = resize.length > 0;
-		int byte = tty_peek_until(held && held_until_ns < deadline_ns ? held_until_ns : deadline_ns);
+		bool held_first = resize.length > 0 && held_until_ns < deadline_ns;
+		int byte = tty_peek_until(held_first ? held_until_ns : deadline_ns);
 		if (byte >= 0) {
 			take((char)tty_getc());
-		} else if (held && clock_ns() >= held_until_ns) {
+		} else if (held_first) {
 			ready_end = resize_give_up(&resize, ready);
 			ready_at = 0;
-		} else if (clock_ns() >= deadline_ns) {
+		} else {
 			return -1;
 		}
 	}

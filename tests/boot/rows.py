@@ -299,13 +299,15 @@ ROWS = [
                 r"^help: there is nothing called 'zeroign'; nearest: zeroing", r"'zero\.polcy'; nearest: zero\.policy",
                 r"^preset: there is no preset 'defualt'; nearest: default$", r"no bench 'op'; nearest: ops$",
                 r"^wait: 'zreo' is not known, allowed are .*; nearest: zero$",
-                r"^report: 'nwo' is not known, allowed are .*; nearest: now$", r"'mm_randm' in its name; nearest: mm_random",
+                r"^report: 'nwo' is not known, allowed are .*; nearest: now$",
+                r"'mm_randm' in its name; nearest: mm_random",
                 r"watch -n 1 1 stat\nthere is no command 'stat'; nearest: stats$",
                 r"^free: takes the number of a handle, or all, not 'al'$")),
     Row("knobs-are-set-as-on-the-command-line", "knob zero.policy=alloc\nknob zero.policy\n"
         "knob zero.low_pct = 7 report.delay_ms= 9\nknob zero.low_pct\nknob report.delay_ms\n"
         "knob zero.low_pct =8\nknob zero.low_pct\n! knob zero.low_pct=9 zero.policy=idel\nknob zero.low_pct\n"
-        "! knob zero.low_pct=\n! knob zero.low_pct =\n! knob =7\n! knob zero.low_pct 7 8\n! knob mm.shuffle_now=1 quiet\n",
+        "! knob zero.low_pct=\n! knob zero.low_pct =\n! knob =7\n! knob zero.low_pct 7 8\n"
+        "! knob mm.shuffle_now=1 quiet\n",
         {"MEM": "256M", "CMDLINE": "zero.high_pct = 60 report.order =8"},
         expect=(r"^zero\.policy +alloc ", r"^zero\.low_pct +7 ", r"^report\.delay_ms +9 ",
                 r"^zero\.low_pct +8 (.*\n)+.*'idel' is not a choice.*\n.*\nzero\.low_pct +8 ",

@@ -53,8 +53,8 @@ TOPIC(reporting, "reporting", "giving free memory to the host", "report wait", "
 
 TOPIC(settings, "settings", "knobs: settings one by one, or several at once", "knob preset", "boot",
       "`knob` lists them, `knob KNOB` shows one, `knob KNOB VALUE` and `knob KNOB=VALUE` set it. At boot they are set "
-      "on the kernel's command line, as `KNOB=VALUE`; some can be set only there. A preset sets several, all or none, and "
-      "so does `knob A=1 B=2`.");
+      "on the kernel's command line, as `KNOB=VALUE`; some can be set only there. A preset sets several, all or none, "
+      "and so does `knob A=1 B=2`.");
 
 TOPIC(measuring, "measuring", "counters, benchmarks, and looking again and again", "bench stats trace watch",
       "irq heap",

@@ -1,6 +1,6 @@
 /* Keys from the terminal, the end of a line as one byte. Reports of its size that come among them
- * (kernel/shell/resize.h) are taken out: whoever started the machine sends them when the size changes. For the console's
- * thread.
+ * (kernel/shell/resize.h) are taken out: whoever started the machine sends them when the size changes. For the
+ * console's thread.
  */
 #pragma once
 

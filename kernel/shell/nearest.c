@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernel/shell/sorted.h"
-
 #define SLIP	  2u /* a slip counts twice as much as what is below */
 #define BEGINNING 1u /* more follows in the name */
 #define BEHIND	  1u /* something is ahead in the name, up to a dot */
@@ -29,22 +27,28 @@ static unsigned lesser(unsigned a, unsigned b)
 }
 
 /* Slips between the word and all of the name; *beginning: and the beginning of it that is nearest. The restricted
- * distance of Damerau and Levenshtein: column by column of the name, the last two of which are kept. */
-static unsigned slips(const struct nearest *n, const char *name, unsigned *beginning)
+ * distance of Damerau and Levenshtein: column by column of the name, the last two of which are kept. Ends where both
+ * have nothing below more than are allowed, as no later one has then: most names are done with in a few letters. */
+static unsigned slips(const struct nearest *n, const char *name, unsigned allowed, unsigned *beginning)
 {
 	unsigned column[3][NEAREST_WORD_MAX + 1];
 	unsigned *before = column[0], *last = column[1], *next = column[2];
+	unsigned least_before = 0, least = 0;
 
 	for (unsigned i = 0; i <= n->length; i++)
 		last[i] = i;
 	*beginning = last[n->length];
 	for (unsigned j = 0; name[j] != '\0'; j++) {
-		next[0] = j + 1;
+		if (least > allowed && least_before > allowed)
+			return FAR;
+		least_before = least;
+		least = next[0] = j + 1;
 		for (unsigned i = 1; i <= n->length; i++) {
 			bool same = n->word[i - 1] == small(name[j]);
 			next[i] = lesser(lesser(next[i - 1], last[i]) + 1, last[i - 1] + (same ? 0 : 1));
 			if (i > 1 && j > 0 && n->word[i - 1] == small(name[j - 1]) && n->word[i - 2] == small(name[j]))
 				next[i] = lesser(next[i], before[i - 2] + 1);
+			least = lesser(least, next[i]);
 		}
 		*beginning = lesser(*beginning, next[n->length]);
 		unsigned *free = before;
@@ -59,7 +63,7 @@ static unsigned slips(const struct nearest *n, const char *name, unsigned *begin
 static unsigned far_from(const struct nearest *n, const char *name)
 {
 	unsigned allowed = slips_allowed(n->length), beginning, far = FAR;
-	unsigned whole = slips(n, name, &beginning);
+	unsigned whole = slips(n, name, allowed, &beginning);
 
 	if (whole <= allowed)
 		far = whole * SLIP;
@@ -106,6 +110,11 @@ void nearest_begin(struct nearest *n, const char *word)
 	n->word[n->length] = '\0';
 }
 
+static bool is_behind(const struct nearest_found *found, unsigned far, const char *name)
+{
+	return found->far > far || (found->far == far && strcmp(found->name, name) > 0);
+}
+
 void nearest_offer(void *to, const char *name)
 {
 	struct nearest *n = to;
@@ -119,7 +128,7 @@ void nearest_offer(void *to, const char *name)
 	far = farness(n, name);
 	if (far >= FAR)
 		return;
-	for (at = n->count; at > 0 && n->found[at - 1].far > far; at--)
+	for (at = n->count; at > 0 && is_behind(&n->found[at - 1], far, name); at--)
 		if (at < NEAREST_MAX)
 			n->found[at] = n->found[at - 1];
 	if (at == NEAREST_MAX)
@@ -132,8 +141,8 @@ void nearest_offer(void *to, const char *name)
 
 void nearest_rows(struct nearest *n, const void *const *start, const void *const *stop)
 {
-	for (const char *const *row = sorted_next(start, stop, NULL); row; row = sorted_next(start, stop, *row))
-		nearest_offer(n, *row);
+	for (const void *const *at = start; at < stop; at++)
+		nearest_offer(n, *(const char *const *)*at);
 }
 
 void nearest_words(struct nearest *n, const char *const *words)

@@ -8,8 +8,8 @@
  * Near is a name that begins as the word does; that has it behind a dot or an underline (low_pct, poison); or that a
  * few slips of the finger lead to: a letter too many, missing, wrong, or changed for its neighbour (1 for words of 3 to
  * 5 letters, 2 up to 8, else 3), in all of the name, in its beginning, or in what is behind its dot. Capitals are small
- * letters. What is nearest comes first, names equally near in the order in which they were offered; much farther ones
- * than the first are left out. Pure: it looks at names, wherever they come from.
+ * letters. What is nearest comes first, names equally near by the alphabet; much farther ones than the first are left
+ * out. Pure: it looks at names, wherever they come from.
  */
 #pragma once
 

@@ -72,8 +72,8 @@ TOPIC(keys, "keys", "editing the line, earlier lines, completing words, pages", 
       "other key takes the line that was found.",
       "Tab completes a word, and a second one lists what it could become: commands, options, knobs and their values, "
       "counters, presets, benches, tests, handles. From a pipe a tab is a blank.",
-      "Long lists stop at each page: blank shows the next page, return one more line, q ends. They don't in a script "
-      "or from a pipe.",
+      "Long lists stop at each page: blank shows the next page, return one more line, q ends. They don't in a script, "
+      "from a pipe, or where the next command is typed already.",
       "The guest can't see whether there is a terminal: `scripts/run` tells it, by the knobs `console.*`. Without "
       "being told it completes words, and neither stops at pages nor shows colours. A new size may come among the "
       "keys, as ESC [ 8 ; ROWS ; COLUMNS t: `scripts/run` sends that when the terminal is resized.");

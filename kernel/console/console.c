@@ -125,11 +125,23 @@ static void start_page(void)
 	pager = (struct pager){.rows = (unsigned)rows, .columns = (unsigned)columns};
 }
 
+/* Whether what was typed ahead is no answer to --More--: several commands pasted at once, say. */
+static bool next_line_waits(void)
+{
+	int byte = input_peek_until(0);
+
+	return byte > ' ' && byte <= '~' && byte != 'q' && byte != 'Q';
+}
+
 /* The page is full. */
 static void ask_for_more(void)
 {
 	unsigned more = 0;
 
+	if (next_line_waits()) {
+		how = WRITE_ALL; /* nobody reads pages */
+		return;
+	}
 	write_text(MORE);
 	row = ROW_MORE;
 	while (more == 0 && how == WRITE_PAGES) {
@@ -156,8 +168,6 @@ static void erase_rest(char next)
 
 void console_write(const char *bytes, size_t count)
 {
-	if (how == WRITE_ALL)
-		tty_write(bytes, count);
 	while (count > 0 && (how == WRITE_PAGES || how == WRITE_SCREEN)) {
 		if (how == WRITE_SCREEN)
 			erase_rest(*bytes);
@@ -174,6 +184,8 @@ void console_write(const char *bytes, size_t count)
 		else
 			how = WRITE_CUT;
 	}
+	if (how == WRITE_ALL)
+		tty_write(bytes, count);
 }
 
 void console_pages(void)

@@ -109,6 +109,19 @@ def test_pages(terminal):
     answer(terminal, "knob console.rows 24\r")
 
 
+def test_pages_do_not_eat_what_is_pasted(terminal):
+    """Several commands at once: none of them is taken for keys at a page of the first. Blanks still are."""
+    terminal.send("stats\rhandles\rversion\r")
+    terminal.expect_exact("0.1.0")
+    text = terminal.before
+    assert "--More--" not in text and "zero.wasted_frames" in text and "no handles" in text
+    terminal.expect_exact(PROMPT)
+    terminal.send("stats\r  q")
+    terminal.expect_exact(PROMPT)
+    assert terminal.before.count("--More--") == 3
+    assert "0.1.0" in answer(terminal, "version\r")
+
+
 def test_rows_that_are_full(terminal):
     """Nothing is written behind a full row that the terminal hasn't left, nor ahead of what asks for more."""
     unknown = "there is no command 'frobnicate', `help` lists them"

@@ -68,7 +68,7 @@ bool report_wants_zero_kept(void)
 		mm_port_log("report.poison is off: zeroing isn't built in");
 		poison = 0;
 	}
-	return poison != 0 || poison_wanted;
+	return MM_ZERO && (poison != 0 || poison_wanted);
 }
 
 /* The knob says what is in force: off where nobody keeps zero, on again where somebody does for whom it was meant.

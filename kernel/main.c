@@ -87,6 +87,9 @@ static void console_thread(void *unused)
 	};
 
 	drivers_start(&mm_system, &ecam, ecam.base ? 1 : 0);
+	TABLE_FOR_EACH (start, struct start_row, row)
+		if (row->settle)
+			row->settle();
 	boot_ms = clock_ns() / 1000000;
 	log_printf("boot: up after %lu ms", boot_ms);
 	console_run(unused);

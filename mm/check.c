@@ -307,14 +307,29 @@ static bool check_hold(struct mm *mm, unsigned i)
 	return true;
 }
 
-static bool check_all(struct mm *mm)
+/* After so many areas, 64 MiB, whoever waits is asked whether it still wants to. */
+#define ASK_AREAS 32u
+
+/* Every area; *stopped: not all of them. */
+static bool check_areas(struct mm *mm, struct sums *s, const struct mm_stop *stop, bool *stopped)
+{
+	for (uint32_t a = 0; a < mm->area_count && !*stopped; a++) {
+		if (!check_area(mm, a, s))
+			return false;
+		*stopped = stop && a % ASK_AREAS == 0 && stop->asked(stop->arg);
+	}
+	return true;
+}
+
+static bool check_all(struct mm *mm, const struct mm_stop *stop, bool *stopped)
 {
 	struct sums s = {0};
 	uint64_t cached = 0;
 
-	for (uint32_t a = 0; a < mm->area_count; a++)
-		if (!check_area(mm, a, &s))
-			return false;
+	if (!check_areas(mm, &s, stop, stopped))
+		return false;
+	if (*stopped)
+		return true;
 	for (uint32_t g = 0; g < mm->gib_count; g++)
 		if (!check_gib(mm, g))
 			return false;
@@ -339,10 +354,17 @@ static bool check_all(struct mm *mm)
 	return true;
 }
 
+enum mm_checked mm_check_until(struct mm *mm, const struct mm_stop *stop)
+{
+	bool stopped = false;
+
+	mm_port_lock(&mm->lock);
+	bool good = check_all(mm, stop, &stopped);
+	mm_port_unlock(&mm->lock);
+	return !good ? MM_CHECKED_BROKEN : stopped ? MM_CHECKED_NOT : MM_CHECKED_GOOD;
+}
+
 bool mm_check(struct mm *mm)
 {
-	mm_port_lock(&mm->lock);
-	bool good = check_all(mm);
-	mm_port_unlock(&mm->lock);
-	return good;
+	return mm_check_until(mm, NULL) == MM_CHECKED_GOOD;
 }

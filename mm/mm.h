@@ -184,3 +184,9 @@ void mm_totals(struct mm *mm, struct mm_totals *out);
 /* Walks every invariant of every structure. Returns true when all hold; else false, the first one that doesn't is
  * logged with the place. */
 bool mm_check(struct mm *mm);
+
+/* The same for somebody who may not want to wait for the end: DEBUG builds read all that is in stock, which takes a
+ * second or so for a few GiB. stop->asked is called now and then, but with the lock held: it must neither wait nor call
+ * the allocator. */
+enum mm_checked { MM_CHECKED_GOOD, MM_CHECKED_BROKEN, MM_CHECKED_NOT };
+enum mm_checked mm_check_until(struct mm *mm, const struct mm_stop *stop);

@@ -46,9 +46,12 @@ struct report_sink {
 	bool (*reset)(struct report_sink *sink);
 };
 
-/* Whether a sink is to see to it that zero stays zero, if its host can: the knob report.poison, which goes to off once
- * a sink of mm_system's has registered that doesn't. */
+/* Whether a sink is to see to it that zero stays zero, if its host can: what the knob report.poison was set to. The
+ * knob itself says what is in force: off once a sink of mm_system's has registered that doesn't, or was taken out. */
 bool report_wants_zero_kept(void);
+
+/* Whoever could have become the reporter at boot has tried: where there is none, nothing is in force either. */
+void report_settle(struct mm *mm);
 
 /* Makes sink the reporter. Returns 0, or -1 when there is one already (logged, named). The sink must stay valid until
  * report_unregister. */

@@ -45,6 +45,10 @@ void test_port_fail(const char *file, int line, const char *fmt, ...)
 	fail(file, line, text);
 }
 
+void test_port_breathe(void)
+{
+}
+
 void test_port_pass_ns(uint64_t ns)
 {
 	host_time_advance(ns);

@@ -42,11 +42,10 @@ struct driver_row {
 
 TABLE_DECLARE(driver);
 
-/* Looks through the PCI buses of each ecam entry and starts all devices that a driver matches. Where no entry leads to
- * a function, ports 0xCF8 and 0xCFC are tried. Whatever goes wrong is logged and leaves what the driver is for off;
- * the allocator doesn't depend on it.
+/* Looks through all PCI buses that the entries or ports 0xCF8 and 0xCFC lead to (pci_ways.h) and starts all devices that
+ * a driver matches, each once, wherever else it shows. Whatever goes wrong is logged and leaves what the driver is for
+ * off; the allocator doesn't depend on it.
  *
- * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG. One that names buses of an earlier one, or
- *          overlaps it, is left out (logged): its devices would be started twice
+ * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG
  * Called   once, by a thread, when mm_init is done. It may wait for devices, about a second each at most. */
 void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count);

@@ -127,14 +127,12 @@ static int negotiate(struct balloon *b, bool reports)
 /* Makes it the reporter, whose queue is set up. */
 static int serve(struct balloon *b)
 {
-	const struct pci_function *f = &b->pci.function;
-
 	if (report_register(b->sink.mm, &b->sink))
 		return -1;
 	reporter = b;
-	driver_port_log("balloon: %02x:%02x.%x reports free memory by queue %u: "
+	driver_port_log("balloon: %s reports free memory by queue %u: "
 			"%u requests of up to %u blocks at once%s",
-			f->bus, f->device, f->function, b->reporting.q.index, b->sink.in_flight_max, b->sink.capacity,
+			pci_name(&b->pci.function).text, b->reporting.q.index, b->sink.in_flight_max, b->sink.capacity,
 			b->sink.keeps_zero ? ", zeroed ones only" : "");
 	return 0;
 }
@@ -142,17 +140,15 @@ static int serve(struct balloon *b)
 /* Leaves reporting to whoever does it; a balloon looks after this one's statistics as well. */
 static void stand_by(struct balloon *b, const char *sink)
 {
-	const struct pci_function *f = &b->pci.function, *other;
+	const struct pci_name name = pci_name(&b->pci.function);
 	struct balloon *last = reporter;
 
 	if (sink != sink_name) {
-		driver_port_log("balloon: %02x:%02x.%x is in use, reporting is served by %s", f->bus, f->device,
-				f->function, sink);
+		driver_port_log("balloon: %s is in use, reporting is served by %s", name.text, sink);
 		return;
 	}
-	other = &reporter->pci.function;
-	driver_port_log("balloon: %02x:%02x.%x is in use, reporting is served by the balloon %02x:%02x.%x", f->bus,
-			f->device, f->function, other->bus, other->device, other->function);
+	driver_port_log("balloon: %s is in use, reporting is served by the balloon %s", name.text,
+			pci_name(&reporter->pci.function).text);
 	while (next_of(last))
 		last = next_of(last);
 	__atomic_store_n(&last->next, b, __ATOMIC_RELEASE);

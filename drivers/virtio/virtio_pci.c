@@ -117,8 +117,7 @@ static const char *structures_find(const struct pci_function *f, struct structur
 
 static int refuse(const struct virtio_pci *v, const char *why)
 {
-	driver_port_log("%s %02x:%02x.%x: %s: left alone", v->name, v->function.bus, v->function.device,
-			v->function.function, why);
+	driver_port_log("%s %s: %s: left alone", v->name, pci_name(&v->function).text, why);
 	return -1;
 }
 

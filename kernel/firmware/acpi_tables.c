@@ -1,5 +1,4 @@
-/* ACPI tables: RSDP, then XSDT (or RSDT), then MADT, MCFG and FADT. ACPI specification 6.4, chapter 5; PCI firmware
- * specification 3.2, section 4.1.2, for MCFG.
+/* ACPI tables: RSDP, then XSDT (or RSDT), then MADT, MCFG and FADT. ACPI specification 6.4, chapter 5.
  *
  * Every read is of a field that was checked to lie in its table; tables are little-endian and unaligned.
  */
@@ -169,23 +168,7 @@ static void parse_madt(const struct parser *p, const uint8_t *table, uint32_t by
 /* PCI configuration space in memory. */
 static void parse_mcfg(const struct parser *p, const uint8_t *table, uint32_t bytes)
 {
-	for (uint32_t at = 44; at + 16 <= bytes; at += 16) {
-		const uint8_t *entry = table + at;
-		uint64_t base = u64_at(entry);
-		unsigned segment = u16_at(entry + 8), first = entry[10], last = entry[11];
-
-		if (segment != 0)
-			continue;
-		if (base == 0 || !is_aligned(base, MIB) || first > last) {
-			p->say("ACPI: MCFG: base 0x%lx for buses %u to %u can't be", (unsigned long)base, first, last);
-			continue;
-		}
-		p->out->ecam = base;
-		p->out->bus_first = (uint8_t)first;
-		p->out->bus_last = (uint8_t)last;
-		return;
-	}
-	p->say("ACPI: MCFG: nothing for PCI segment 0");
+	acpi_mcfg_parse(table, bytes, p->say, &p->out->mcfg);
 }
 
 /* The PM timer's port: the extended field where there is one, else the old one. */
@@ -214,10 +197,11 @@ static void parse_dsdt_pci(const struct parser *p, const uint8_t *aml, size_t by
 	acpi_pci_dsdt(aml, bytes, &pci);
 	out->window = pci.window;
 	out->window_bytes = pci.window_bytes;
-	if (!out->ecam && pci.ecam) {
-		out->ecam = pci.ecam;
-		out->bus_first = pci.bus_first;
-		out->bus_last = pci.bus_last;
+	if (out->mcfg.count == 0 && pci.ecam) {
+		out->mcfg.ecam[0] =
+			(struct acpi_ecam){.base = pci.ecam, .bus_first = pci.bus_first, .bus_last = pci.bus_last};
+		out->mcfg.count = 1;
+		out->mcfg.by_dsdt = true;
 	}
 }
 

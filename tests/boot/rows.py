@@ -190,6 +190,18 @@ ROWS = [
         {"MEM": "1G", "QEMUFLAGS": "-device pcie-root-port,id=rp1,chassis=1 "
          "-device virtio-balloon-pci-non-transitional,free-page-reporting=on,bus=rp1"},
         stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
+    # Roots of their own, which no bridge leads to.
+    Row("balloon-behind-a-pxb-pcie", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-device pxb-pcie,id=peer,bus_nr=64,bus=pcie.0 "
+         "-device pcie-root-port,id=rp1,bus=peer,chassis=1 "
+         "-device virtio-balloon-pci,free-page-reporting=on,bus=rp1"}, boots=BOTH,
+        expect=(r"balloon: 41:00\.0 reports free memory",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "boot.ms": between(1, 2000)}),
+    Row("balloon-behind-a-pxb", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-machine pc -device pxb,id=peer,bus_nr=200,bus=pci.0 "
+         "-device virtio-balloon-pci,free-page-reporting=on,bus=peer,addr=3"}, boots=BOTH,
+        expect=(r"balloon: c9:03\.0 reports free memory",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "boot.ms": between(1, 2000)}),
     # An i440FX has no MCFG table: its devices are found through ports.
     Row("machine-pc", EXERCISE + "report\nstats -j\n", {"MEM": "1G", "QEMUFLAGS": "-machine pc"}, boots=BOTH,
         expect=(r"pci: the firmware has no usable MCFG table, configuration goes through ports 0xcf8 and 0xcfc",),

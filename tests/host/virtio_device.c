@@ -675,18 +675,24 @@ static void plug_function(struct virtio_device *d, uint8_t bus)
 	caps(d, f);
 }
 
+void virtio_device_window(struct virtio_device *d, paddr_t base, unsigned buses)
+{
+	const struct host_window ecam = {base, buses * MIB, ecam_read, ecam_write, d};
+
+	host_mmio_add(&ecam);
+}
+
 void virtio_device_plug(struct virtio_device *d)
 {
-	struct host_window ecam = {DEVICE_ECAM_BASE, DEVICE_BUSES * MIB, ecam_read, ecam_write, d};
 	struct host_window ports = {0xcf8, 8, ports_read, ports_write, d};
 	struct device_function *f;
 	uint8_t bus = 0;
 
 	host_mmio_reset();
-	if (d->by_ports)
+	if (d->by_ports || d->with_ports)
 		host_mmio_ports(&ports);
-	else
-		host_mmio_add(&ecam);
+	if (!d->by_ports)
+		virtio_device_window(d, DEVICE_ECAM_BASE, DEVICE_BUSES);
 	virtio_device_function(d, 0, 0, 0, 0x8086, 0x29c0);
 	if (d->behind_bridge) {
 		f = virtio_device_function(d, 0, 1, 0, 0x1b36, 0x000c);

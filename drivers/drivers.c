@@ -84,3 +84,12 @@ void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count)
 					driver->found->devices, functions, driver->absent);
 	}
 }
+
+unsigned drivers_restart(void)
+{
+	unsigned in_use = 0;
+
+	TABLE_FOR_EACH (driver, struct driver_row, driver)
+		in_use += driver->restart && driver->restart() == 0;
+	return in_use;
+}

@@ -25,6 +25,7 @@ struct driver_found {
 /* match   whether f is a device of the driver's
  * start   brings one up, and is called once for each that matches; 0, or -1, logged: then another driver that matches
  *         may try. Its state is the driver's, one for each device (of frames of mm's, say). It may wait about a second
+ * restart brings up anew what it has, by a thread; 0, or -1: nothing is in use. NULL: that can't be done
  * absent  what is missing when none was started: "reporting is off"
  * found   drivers_start's, made by DRIVER */
 struct driver_row {
@@ -32,6 +33,7 @@ struct driver_row {
 	const char *absent;
 	bool (*match)(const struct pci_function *f);
 	int (*start)(struct mm *mm, const struct pci_function *f);
+	int (*restart)(void);
 	struct driver_found *found;
 };
 
@@ -49,3 +51,6 @@ TABLE_DECLARE(driver);
  * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG
  * Called   once, by a thread, when mm_init is done. It may wait for devices, about a second each at most. */
 void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count);
+
+/* Has each driver that can do so bring its devices up anew. Returns how many drivers have one in use now. By a thread. */
+unsigned drivers_restart(void);

@@ -120,7 +120,8 @@ struct pci_function pci_function_at(const struct pci_ecam *ecam, unsigned bus, u
 struct pci_name pci_name(const struct pci_function *f)
 {
 	static const char hex[] = "0123456789abcdef", form[] = "ssss:bb:dd.f";
-	const uint64_t digits = (uint64_t)f->segment << 20 | f->bus << 12 | f->device << 4 | f->function;
+	const uint64_t digits =
+		(uint64_t)f->segment << 20 | (uint64_t)f->bus << 12 | (uint64_t)f->device << 4 | f->function;
 	struct pci_name name = {{0}};
 	unsigned shift = 32, to = 0;
 

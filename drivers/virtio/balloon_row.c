@@ -25,4 +25,5 @@ static int start(struct mm *mm, const struct pci_function *f)
 	return -1;
 }
 
-DRIVER(balloon, .name = "balloon", .absent = "reporting is off", .match = balloon_match, .start = start);
+DRIVER(balloon, .name = "balloon", .absent = "reporting is off", .match = balloon_match, .start = start,
+       .restart = balloon_restart);

@@ -296,6 +296,7 @@ static void status_write(struct virtio_device *d, uint8_t value)
 		d->resets++;
 		if (d->lie == LIE_NEVER_RESETS)
 			return;
+		d->lie = d->heals ? LIE_NONE : d->lie;
 		d->status = 0;
 		d->accepted = 0;
 		d->poison_writes = 0;
@@ -312,7 +313,7 @@ static void status_write(struct virtio_device *d, uint8_t value)
 	d->failed_seen |= (value & FAILED) != 0;
 	if ((value & FEATURES_OK) && !(d->status & FEATURES_OK)) {
 		POLICE(d, !(d->accepted & ~offered(d)));
-		if (d->lie == LIE_REFUSES_FEATURES || !(d->accepted & VERSION_1))
+		if (d->lie == LIE_REFUSES_FEATURES || !(d->accepted & VERSION_1) || (d->insists & ~d->accepted))
 			value = (uint8_t)(value & ~FEATURES_OK);
 		d->reporting_index = reporting_index(d);
 	}

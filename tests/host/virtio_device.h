@@ -84,6 +84,7 @@ struct virtio_device {
 	bool entropy;	    /* 5.4 Entropy Device: queue 0 alone, whose buffers it fills with DEVICE_ENTROPY */
 	uint64_t without;   /* feature bits not offered */
 	uint64_t with;	    /* more feature bits offered */
+	uint64_t insists;   /* feature bits that it can't do without; offered by with */
 	enum device_numbering numbering;
 	unsigned queue_size; /* 0: 32 for reporting, 128 for others */
 	uint32_t num_pages;
@@ -96,6 +97,7 @@ struct virtio_device {
 	bool police;
 	/* May be changed while it runs. */
 	enum device_lie lie;
+	bool heals; /* a reset ends the lie */
 
 	/* What it saw. */
 	unsigned resets; /* writes of status 0 */

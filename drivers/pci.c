@@ -222,6 +222,19 @@ static uint32_t bar_probe(const struct pci_function *f, unsigned offset, uint32_
 	return mask;
 }
 
+/* Whether a register is the upper half of the BAR ahead of it. */
+static bool is_upper_half(const struct pci_function *f, unsigned index)
+{
+	unsigned at = 0;
+
+	while (at < index) {
+		const uint32_t bar = pci_read32(f, PCI_BAR + at * 4);
+
+		at += !(bar & BAR_IO) && (bar & BAR_TYPE_MASK) == BAR_TYPE_64 ? 2 : 1;
+	}
+	return at != index;
+}
+
 int pci_bar_size(const struct pci_function *f, unsigned index, struct pci_bar *bar)
 {
 	unsigned offset = PCI_BAR + index * 4;
@@ -230,7 +243,8 @@ int pci_bar_size(const struct pci_function *f, unsigned index, struct pci_bar *b
 	uint16_t command;
 	bool wide;
 
-	if (index >= PCI_BARS || (pci_read8(f, PCI_HEADER_TYPE) & HEADER_TYPE_MASK) != HEADER_DEVICE)
+	if (index >= PCI_BARS || (pci_read8(f, PCI_HEADER_TYPE) & HEADER_TYPE_MASK) != HEADER_DEVICE ||
+	    is_upper_half(f, index))
 		return -1;
 	low = pci_read32(f, offset);
 	if ((low & BAR_IO) || ((low & BAR_TYPE_MASK) != BAR_TYPE_32 && (low & BAR_TYPE_MASK) != BAR_TYPE_64))

@@ -70,9 +70,9 @@ static bool take_down(struct balloon *b, uint64_t timeout_ns)
 }
 
 /* For one that was taken down. What it promised about zeroed memory must stay so while it is registered. */
-static int start_again(struct balloon *b, bool reports)
+static int start_again(struct balloon *b)
 {
-	const bool kept = b->sink.keeps_zero;
+	const bool kept = b->sink.keeps_zero, reports = true;
 
 	b->restart_left = false;
 	balloon_counters.restarts++;
@@ -112,8 +112,10 @@ static void poll(struct report_sink *sink)
 		else if (balloon_report_idle(b))
 			(void)take_down(b, RESET_TIMEOUT_NS);
 	}
+	if (b->state == BALLOON_STUCK && balloon_report_idle(b))
+		(void)take_down(b, RESET_TIMEOUT_NS);
 	if (b->state == BALLOON_OFF && b->restart_left)
-		(void)start_again(b, true);
+		(void)start_again(b);
 }
 
 static bool reset(struct report_sink *sink)
@@ -259,7 +261,7 @@ int balloon_restart(void)
 		return -1;
 	}
 	b->sink.keeps_zero = report_wants_zero_kept();
-	if (start_again(b, true))
+	if (start_again(b))
 		return -1;
 	if (serve(b)) {
 		(void)take_down(b, VIRTIO_PCI_RESET_NS);

@@ -26,7 +26,7 @@ static void print_status(const struct report_status *s)
 	iprintf("timeouts    %10lu\n", s->timeouts);
 	iprintf("waits       %10lu allocations that waited for an answer\n", s->waits);
 	if (s->target_frames != 0)
-		iprintf("asked for   %10lu frames by the host for its balloon, which is not obeyed\n", s->target_frames);
+		iprintf("asked for   %10lu frames by the host, which is not obeyed\n", s->target_frames);
 }
 
 static void work_look(struct work *out)

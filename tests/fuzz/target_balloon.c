@@ -388,8 +388,8 @@ static void check_off(void)
 	FUZZ_CHECK(allocated() == 0);
 	/* But for what it was told falsely, the device has nothing of the driver's any more. */
 	FUZZ_CHECK(!virtio_device_has_memory(&device) || lied);
-	/* Each time that it is brought up: once ahead, once at the end, once more for a poison_val that can't be had, and
-	 * for each feature that it may insist on. */
+	/* Each time that it is brought up: once ahead, once at the end, once more for a poison_val that can't be had,
+	 * and for each feature that it may insist on. */
 	const uint64_t ups = 1 + balloon_counters.restarts - restarts_before;
 	FUZZ_CHECK(device.resets <= ups * (3 + 65) + resets_false || was_stuck);
 	for (unsigned i = 0; i < 20; i++) {

@@ -120,6 +120,20 @@ TEST(balloon_restart, a_device_that_says_it_has_failed)
 	rig_check_off();
 }
 
+/* Nobody waits for anything of it: it is asked again until it does. */
+TEST(balloon_restart, a_device_that_fails_idle_and_is_slow_to_reset)
+{
+	start(&(struct virtio_device){.police = true});
+	rig_device.status |= NEEDS_RESET;
+	rig_device.lie = LIE_NEVER_RESETS;
+	run_for(5 * SECOND);
+	CHECK_EQ(rig_balloon.state, BALLOON_STUCK);
+	CHECK_EQ(rig_allocated(), RINGS);
+	rig_device.lie = LIE_NONE;
+	run_for(5 * SECOND);
+	check_works();
+}
+
 /* With something in flight it is the timeout that takes it back. */
 TEST(balloon_restart, a_device_that_fails_with_something_in_flight)
 {

@@ -208,6 +208,7 @@ TEST(pci, bars_are_sized_and_put_back)
 	CHECK_EQ(bar.base, 0x800000000000ull);
 	CHECK_EQ(bar.bytes, 8 * GIB);
 	CHECK_EQ(pci_bar(p, 1, &bar), -1); /* no such */
+	CHECK_EQ(pci_bar(p, 3, &bar), -1); /* the other half of BAR 2 */
 	CHECK_EQ(pci_bar(p, 4, &bar), -1); /* I/O */
 	CHECK_EQ(pci_bar(p, 5, &bar), -1); /* 64 bits wide, and no BAR 6 for the other half */
 	CHECK_EQ(pci_bar(p, 6, &bar), -1);

@@ -1,9 +1,9 @@
 /* Which way leads to which bus: windows that can be believed, and ports for what they leave over.
  *
  * Firmware may name a window that isn't there, lies elsewhere, or reads as zeros; it may name buses twice. So a window
- * is believed when it can be mapped, has a function at all, and, for segment 0 where there are ports, shows on its first
- * bus what they show. Of a window that memory is in the way of, the rest is used. Ports reach the buses of segment 0
- * that no window does.
+ * is believed when it can be mapped, has a function at all, and, for segment 0 where there are ports, shows on its
+ * first bus what they show. Of a window that memory is in the way of, the rest is used. Ports reach the buses of
+ * segment 0 that no window does.
  */
 #pragma once
 

@@ -66,10 +66,10 @@ int virtio_pci_open(struct virtio_pci *v, const struct pci_function *f, const ch
 int virtio_pci_reopen(struct virtio_pci *v);
 
 /* 3.1.1 Driver Requirements: Device Initialization, up to FEATURES_OK, after virtio_pci_open or _reset. VERSION_1 is
- * always required and accepted. ACCESS_PLATFORM and ORDER_PLATFORM are accepted where offered: devices are given physical
- * addresses, which is right as long as nothing translates, and Nought has nothing translate. Behind an IOMMU that
- * somebody else has set up, or that blocks what isn't set up, the device fails. What is missing, and what a device
- * insists on, is logged by name.
+ * always required and accepted. ACCESS_PLATFORM and ORDER_PLATFORM are accepted where offered: devices are given
+ * physical addresses, which is right as long as nothing translates, and Nought has nothing translate. Behind an IOMMU
+ * that somebody else has set up, or that blocks what isn't set up, the device fails. What is missing, and what a
+ * device insists on, is logged by name.
  *
  * needed   feature bits without which there is no point
  * wanted   further ones that are accepted where offered

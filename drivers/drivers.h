@@ -44,13 +44,14 @@ struct driver_row {
 
 TABLE_DECLARE(driver);
 
-/* Looks through all PCI buses that the entries or ports 0xCF8 and 0xCFC lead to (pci_ways.h) and starts all devices that
- * a driver matches, each once, wherever else it shows. Whatever goes wrong is logged and leaves what the driver is for
- * off; the allocator doesn't depend on it.
+/* Looks through all PCI buses that the entries or ports 0xCF8 and 0xCFC lead to (pci_ways.h) and starts all devices
+ * that a driver matches, each once, wherever else it shows. Whatever goes wrong is logged and leaves what the driver
+ * is for off; the allocator doesn't depend on it.
  *
  * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG
  * Called   once, by a thread, when mm_init is done. It may wait for devices, about a second each at most. */
 void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count);
 
-/* Has each driver that can do so bring its devices up anew. Returns how many drivers have one in use now. By a thread. */
+/* Has each driver that can do so bring its devices up anew. By a thread.
+ * Returns how many drivers have one in use now. */
 unsigned drivers_restart(void);

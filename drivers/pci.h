@@ -89,13 +89,13 @@ struct pci_function pci_function_at(const struct pci_ecam *ecam, unsigned bus, u
 
 /* Calls visit for each function on all of the entry's buses, until it returns false. It doesn't follow bridges: a bus
  * may be a root of its own that no bridge leads to (a second socket's, QEMU's pxb), and no bridge has to be believed.
- * The function is valid during the call, a copy of it for ever. A function that asks to be asked again gets a tenth of a
- * second at most, all of them together.
+ * The function is valid during the call, a copy of it for ever. Functions that ask to be asked again get a tenth of a
+ * second, all of them together.
  * Returns how many functions were visited; 0 when the window can't be mapped (logged). */
 unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_function *f, void *arg), void *arg);
 
-/* Gives every memory BAR a place in the window that one of the entries has, when none has a place yet. Before any driver
- * starts. */
+/* Gives every memory BAR a place in the window that one of the entries has, when none has a place yet. Before any
+ * driver starts. */
 void pci_place(const struct pci_ecam *ecams, size_t count);
 
 #define PCI_BARS 6u

@@ -74,19 +74,32 @@ static bool is_window(const struct acpi_info *acpi)
 	return memory_ram_frames(first, paddr_to_pfn(acpi->window + acpi->window_bytes)) == 0;
 }
 
+static void start_drivers(void)
+{
+	static struct pci_ecam ecams[ACPI_ECAMS]; /* (B) */
+	const struct acpi_info *acpi = acpi_info();
+
+	for (unsigned i = 0; i < acpi->mcfg.count; i++) {
+		const struct acpi_ecam *e = &acpi->mcfg.ecam[i];
+
+		ecams[i] = (struct pci_ecam){
+			.base = e->base,
+			.segment = e->segment,
+			.bus_first = e->bus_first,
+			.bus_last = e->bus_last,
+		};
+		if (e->segment == 0 && is_window(acpi)) {
+			ecams[i].window = acpi->window;
+			ecams[i].window_bytes = acpi->window_bytes;
+		}
+	}
+	drivers_start(&mm_system, ecams, acpi->mcfg.count);
+}
+
 /* The console's thread: devices first, since bringing them up may wait. */
 static void console_thread(void *unused)
 {
-	const struct acpi_info *acpi = acpi_info();
-	const struct pci_ecam ecam = {
-		.base = acpi->ecam,
-		.bus_first = acpi->bus_first,
-		.bus_last = acpi->bus_last,
-		.window = acpi->window,
-		.window_bytes = is_window(acpi) ? acpi->window_bytes : 0,
-	};
-
-	drivers_start(&mm_system, &ecam, ecam.base ? 1 : 0);
+	start_drivers();
 	TABLE_FOR_EACH (start, struct start_row, row)
 		if (row->settle)
 			row->settle();

@@ -371,8 +371,11 @@ static uint64_t step(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
 	uint64_t now = mm_port_now_ns();
+	const uint64_t resets = e->timeouts;
 
 	look(mm);
+	if (e->sink && e->timeouts != resets && !e->stuck)
+		e->sink->poll(e->sink); /* one that was reset may come up again */
 	if (e->sink && e->sink->capacity == 0 && slots_in_flight(e) == 0) {
 		mm_port_log("report: %s has gone off, there is no reporter", e->sink->name);
 		forget_sink(mm);
@@ -581,5 +584,6 @@ void report_status(struct mm *mm, struct report_status *out)
 		.errors = e->errors,
 		.timeouts = e->timeouts,
 		.waits = CPU_SUM(mm, alloc_waits),
+		.target_frames = e->sink ? e->sink->target_frames : 0,
 	};
 }

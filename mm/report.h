@@ -34,13 +34,16 @@ struct report_range {
  * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't. Called
  *           now and then with nothing in flight as well: a device may want other things.
  * reset     the device didn't answer within report.timeout_ms: take it back. On return (true) the device can't touch
- *           any range any more, and all that was in flight is forgotten; false: still not sure, called again later. */
+ *           any range any more, and all that was in flight is forgotten; false: still not sure, called again later.
+ *           A sink may come up again by itself, in poll: it is polled before more is submitted.
+ * target_frames  how many frames the host wants to have for good, for report_status; the sink's to change. */
 struct report_sink {
 	const char *name;
 	struct mm *mm; /* set by report_register */
 	unsigned capacity;
 	unsigned in_flight_max;
 	bool keeps_zero;
+	uint32_t target_frames;
 	int (*submit)(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag);
 	void (*poll)(struct report_sink *sink);
 	bool (*reset)(struct report_sink *sink);
@@ -111,6 +114,7 @@ struct report_status {
 	uint64_t requests;
 	uint64_t errors;
 	uint64_t timeouts;
-	uint64_t waits; /* allocations that waited for an answer */
+	uint64_t waits;		/* allocations that waited for an answer */
+	uint64_t target_frames; /* that the host wants to have for good, which nobody gives it */
 };
 void report_status(struct mm *mm, struct report_status *out);

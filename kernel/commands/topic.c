@@ -49,7 +49,8 @@ TOPIC(zeroing, "zeroing", "zeroing ahead, while the CPU is idle", "ledger wait z
 TOPIC(reporting, "reporting", "giving free memory to the host", "report wait", "report balloon",
       "Free blocks of `report.order` and more are reported to the host by a virtio-balloon device with free page "
       "reporting. The host takes such memory, and backs it again when it is touched. As much as the high mark of the "
-      "stock, and `report.reserve_pct` of all memory, are left alone. `report now` reports everything else.");
+      "stock, and `report.reserve_pct` of all memory, are left alone. `report now` reports everything else.",
+      "A balloon that fails is brought up again once; then `report restart` does it.");
 
 TOPIC(settings, "settings", "knobs: settings one by one, or several at once", "knob preset", "boot",
       "`knob` lists them, `knob KNOB` shows one, `knob KNOB VALUE` and `knob KNOB=VALUE` set it. At boot they are set "

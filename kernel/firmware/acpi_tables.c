@@ -1,5 +1,5 @@
-/* ACPI tables: RSDP, then XSDT (or RSDT), then MADT, MCFG, FADT and HPET. ACPI specification 6.4, chapter 5; PCI
- * firmware specification 3.2, section 4.1.2, for MCFG; IA-PC HPET specification 1.0a, section 3.2.4.
+/* ACPI tables: RSDP, then XSDT (or RSDT), then MADT, MCFG, FADT and HPET. ACPI specification 6.4, chapter 5; IA-PC HPET
+ * specification 1.0a, section 3.2.4.
  *
  * Every read is of a field that was checked to lie in its table; tables are little-endian and unaligned.
  */
@@ -99,23 +99,7 @@ static const uint8_t *table_at(struct parser *p, paddr_t paddr, const char *what
 /* PCI configuration space in memory. */
 static void parse_mcfg(struct parser *p, const uint8_t *table, uint32_t bytes)
 {
-	for (uint32_t at = 44; at + 16 <= bytes; at += 16) {
-		const uint8_t *entry = table + at;
-		uint64_t base = u64_at(entry);
-		unsigned segment = u16_at(entry + 8), first = entry[10], last = entry[11];
-
-		if (segment != 0)
-			continue;
-		if (base == 0 || !is_aligned(base, MIB) || first > last) {
-			p->say("ACPI: MCFG: base 0x%lx for buses %u to %u can't be", (unsigned long)base, first, last);
-			continue;
-		}
-		p->out->ecam = base;
-		p->out->bus_first = (uint8_t)first;
-		p->out->bus_last = (uint8_t)last;
-		return;
-	}
-	p->say("ACPI: MCFG: nothing for PCI segment 0");
+	acpi_mcfg_parse(table, bytes, p->say, &p->out->mcfg);
 }
 
 #define PM_PORT_MAX 0xfffcu
@@ -146,10 +130,11 @@ static void parse_dsdt_pci(const struct parser *p, const uint8_t *aml, size_t by
 	acpi_pci_dsdt(aml, bytes, &pci);
 	out->window = pci.window;
 	out->window_bytes = pci.window_bytes;
-	if (!out->ecam && pci.ecam) {
-		out->ecam = pci.ecam;
-		out->bus_first = pci.bus_first;
-		out->bus_last = pci.bus_last;
+	if (out->mcfg.count == 0 && pci.ecam) {
+		out->mcfg.ecam[0] =
+			(struct acpi_ecam){.base = pci.ecam, .bus_first = pci.bus_first, .bus_last = pci.bus_last};
+		out->mcfg.count = 1;
+		out->mcfg.by_dsdt = true;
 	}
 }
 

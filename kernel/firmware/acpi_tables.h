@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "kernel/firmware/acpi_mcfg.h"
 #include "kernel/firmware/acpi_power.h"
 #include "lib/types.h"
 
@@ -32,10 +33,8 @@ struct acpi_info {
 		uint32_t gsi;
 	} isa[ACPI_ISA]; /* interrupt source overrides of the ISA bus */
 
-	paddr_t ecam; /* PCI configuration space of segment 0, bus 0's, by the MCFG or else the DSDT; 0: neither */
-	uint8_t bus_first;
-	uint8_t bus_last;
-	paddr_t window; /* for PCI devices' memory, by the DSDT; 0: none */
+	struct acpi_mcfg mcfg; /* PCI configuration space in memory, by the MCFG or else the DSDT */
+	paddr_t window;	       /* for PCI devices' memory, by the DSDT; 0: none */
 	uint64_t window_bytes;
 
 	uint16_t pm_timer_port; /* 0: none */

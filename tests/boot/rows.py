@@ -190,6 +190,44 @@ ROWS = [
         {"MEM": "1G", "QEMUFLAGS": "-device pcie-root-port,id=rp1,chassis=1 "
          "-device virtio-balloon-pci-non-transitional,free-page-reporting=on,bus=rp1"},
         stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
+    # Between a device and memory: nothing, or an IOMMU that translates nothing as long as nobody sets it up.
+    *(Row(f"balloon-iommu-platform-{name}", EXERCISE + "report\nstats -j\n", {"MEM": "1G", "QEMUFLAGS": flags +
+          "-device virtio-balloon-pci,free-page-reporting=on,iommu_platform=on,disable-legacy=on"}, boots=BOTH,
+          expect=(r"balloon: ACCESS_PLATFORM: an IOMMU may stand in its way",),
+          stats={"report.frames": at_least(4096), "report.errors": exactly(0), "balloon.restarts": exactly(0)})
+      for name, flags in (("alone", ""), ("vt-d", "-device intel-iommu "),
+                          ("virtio-iommu", "-device virtio-iommu-pci "))),
+    # An IOMMU that blocks what nobody has set up: the device never answers, is brought up once more, and when told to.
+    Row("balloon-that-fails-is-brought-up-again",
+        "alloc -o 9 -n 8\nfill 1 1\nfree 1\nreport now\nwait report 10000\n! report now\nreport\n"
+        "report restart\nreport now\nwait report 10000\ncheck\nstats -j\n",
+        {"MEM": "256M", "QEMUFLAGS": "-device virtio-iommu-pci,boot-bypass=off "
+         "-device virtio-balloon-pci,free-page-reporting=on,iommu_platform=on,disable-legacy=on"},
+        expect=(r"balloon: was reset, and is brought up once more: an IOMMU may keep it from memory",
+                r"balloon: was reset and stays off until `report restart`: an IOMMU may", r"^reporter +none$"),
+        stats={"report.frames": exactly(0), "balloon.restarts": exactly(3), "balloon.resets": exactly(4),
+               "mm.isolated_frames": exactly(0)}),
+    Row("balloon-brought-up-anew",
+        "report restart\n" + EXERCISE + "report restart\nreport\n! report restart now\nstats -j\n",
+        {"MEM": "1G"}, boots=BOTH,
+        expect=(r"^reporter +virtio-balloon$",), reject=(r"stays off",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "balloon.restarts": exactly(2)}),
+    Row("balloon-legacy-alone", "! report restart\n" + SMALL, {"MEM": "256M", "QEMUFLAGS":
+        "-device virtio-balloon-pci,free-page-reporting=on,disable-modern=on"}, boots=BOTH,
+        expect=(r"balloon 00:\d\d\.0: not a modern virtio device: .*disable-modern=off: left alone",
+                r"^report: no balloon could be brought up")),
+    # Roots of their own, which no bridge leads to.
+    Row("balloon-behind-a-pxb-pcie", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-device pxb-pcie,id=peer,bus_nr=64,bus=pcie.0 "
+         "-device pcie-root-port,id=rp1,bus=peer,chassis=1 "
+         "-device virtio-balloon-pci,free-page-reporting=on,bus=rp1"}, boots=BOTH,
+        expect=(r"balloon: 41:00\.0 reports free memory",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "boot.ms": between(1, 2000)}),
+    Row("balloon-behind-a-pxb", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-machine pc -device pxb,id=peer,bus_nr=200,bus=pci.0 "
+         "-device virtio-balloon-pci,free-page-reporting=on,bus=peer,addr=3"}, boots=BOTH,
+        expect=(r"balloon: c9:03\.0 reports free memory",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "boot.ms": between(1, 2000)}),
     # An i440FX has no MCFG table: its devices are found through ports.
     Row("machine-pc", EXERCISE + "report\nstats -j\n", {"MEM": "1G", "QEMUFLAGS": "-machine pc"}, boots=BOTH,
         expect=(r"pci: the firmware has no usable MCFG table, configuration goes through ports 0xcf8 and 0xcfc",),

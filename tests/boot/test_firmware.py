@@ -66,6 +66,9 @@ def honest():
     ("facp-sum", 0, (r"ACPI: FACP at 0x[0-9a-f]+: checksum is wrong", "by the PIT", "ECAM 0x[^0]"), "the firmware"),
     ("mcfg-sum", 0, (r"ACPI: MCFG at 0x[0-9a-f]+: checksum is wrong", NO_TABLES[1]), "ACPI"),
     ("no-mcfg", 0, NO_TABLES[1:], "ACPI"),
+    ("mcfg-nowhere", 0, ("pci: nothing where the MCFG table says, configuration goes through ports",), "ACPI"),
+    ("mcfg-next", 0, ("pci: nothing where the MCFG table says, configuration goes through ports",), "ACPI"),
+    ("mcfg-memory", 0, ("pci: 256 of the buses 00 to ff of segment 0 can't be mapped",), "ACPI"),
     ("dsdt-sum", 0, (r"ACPI: DSDT at 0x[0-9a-f]+: checksum is wrong",), "the firmware"),
     ("no-s5", 0, ("ACPI: DSDT: no sleep state S5",), "the firmware"),
     ("dead-pm1", 0, ("power-off: status 0, by ACPI",), "the firmware"),
@@ -112,6 +115,19 @@ def test_as_many_entries_as_there_are(mem):
     lost = usable(honest.stats()["mm.managed_frames"], honest.output) - usable(outcome.stats()["mm.managed_frames"],
                                                                                outcome.output)
     assert 0 <= lost < 64, outcome  # the map itself, which is kept
+
+
+@pytest.mark.parametrize("bus", ["pcie.0", "peer"])
+def test_mcfg_in_two_windows(bus):
+    """The balloon is behind a root of its own that only the second one has, or in the first."""
+    outcome = boot("mcfg-two", EXERCISE + "stats -j\n", MEM="512M",
+                   QEMUFLAGS="-device pxb-pcie,id=peer,bus_nr=128,bus=pcie.0 "
+                   f"-device pcie-root-port,id=rp1,bus={bus},chassis=1 "
+                   "-device virtio-balloon-pci,free-page-reporting=on,bus=rp1")
+    assert outcome.status == 0, outcome
+    number = "81" if bus == "peer" else "01"
+    assert re.search(rf"^.*balloon: {number}:00\.0 reports free memory", outcome.output, re.M), outcome
+    assert outcome.stats()["report.frames"] >= 4096, outcome
 
 
 def test_a_hole_in_a_gib_is_nobodys(honest):

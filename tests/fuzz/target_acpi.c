@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	sound = acpi_parse(data[0] & 2 ? PADDR_BASE + (data[0] >> 2) : PADDR_BASE, map, fuzz_say, &info);
 	FUZZ_CHECK(sound <= sound_most);
 	FUZZ_CHECK(sound_madt || !info.have_madt);
-	FUZZ_CHECK(sound_mcfg || sound_fadt || !info.ecam);
+	FUZZ_CHECK(sound_mcfg || sound_fadt || info.mcfg.count == 0);
 	FUZZ_CHECK(sound_fadt || (!info.pm_timer_port && !info.power.control_a));
 	FUZZ_CHECK(sound_hpet || !info.hpet);
 	FUZZ_CHECK(sound_fadt || (!info.power.has_s5 && info.power.sleep.space == ACPI_NOWHERE && !info.window));
@@ -87,11 +87,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			FUZZ_CHECK(info.ioapic[i].paddr != info.ioapic[j].paddr &&
 				   info.ioapic[i].gsi_base != info.ioapic[j].gsi_base);
 	FUZZ_CHECK(info.have_madt || (info.cpus == 1 && info.ioapic_count == 0));
-	FUZZ_CHECK(is_aligned(info.ecam, MIB));
-	FUZZ_CHECK(info.ecam ? info.bus_first <= info.bus_last : info.bus_first == 0 && info.bus_last == 0);
+	FUZZ_CHECK(info.mcfg.count <= ACPI_ECAMS && (!info.mcfg.by_dsdt || info.mcfg.count == 1));
+	for (unsigned i = 0; i < info.mcfg.count; i++) {
+		const struct acpi_ecam *e = &info.mcfg.ecam[i];
+
+		FUZZ_CHECK(e->base != 0 && is_aligned(e->base, MIB) && e->bus_first <= e->bus_last);
+		FUZZ_CHECK(e->base + (e->bus_last + 1u) * MIB > e->base);
+	}
 	FUZZ_CHECK(info.pm_timer_port <= 0xfffc);
 	FUZZ_CHECK(info.pm_timer_port ? info.pm_timer_bits == 24 || info.pm_timer_bits == 32 : info.pm_timer_bits == 0);
-	FUZZ_CHECK(sound != 0 || (!info.have_madt && !info.ecam && !info.pm_timer_port));
+	FUZZ_CHECK(sound != 0 || (!info.have_madt && info.mcfg.count == 0 && !info.pm_timer_port));
 	FUZZ_CHECK(!info.power.has_s5 || ((info.power.control_a != 0 || info.power.sleep.space != ACPI_NOWHERE) &&
 					  info.power.type_a <= 7 && info.power.type_b <= 7));
 	while (map_count)

@@ -6,8 +6,8 @@
  * then, and what it scribbles into the rings while the driver reports and others allocate.
  *
  * Checked: what was handed to the device stays isolated until the device gave it back or was reset; it is given out to
- * nobody meanwhile; every wait ends; mm_check; a driver that gives up says so, resets the device once (or again as long
- * as the device doesn't say that it is reset), gives its rings back, and never touches the device again.
+ * nobody meanwhile; every wait ends; mm_check; a driver that gives up says so, resets the device so often at most (or
+ * again as long as the device doesn't say that it is reset), gives its rings back, and never touches the device again.
  */
 #include <stdlib.h>
 
@@ -41,8 +41,8 @@ static uint64_t writes;
 
 /* Who has a frame, as the device and its driver can know: 0 nobody, else 1 + head of the chain that it went out in. */
 static uint16_t with_device[FRAMES];
-static unsigned resets_live; /* when it was live; 0: it never was */
 static unsigned resets_false;
+static uint64_t restarts_before;
 static bool matched, was_stuck, lied;
 
 static struct {
@@ -268,6 +268,7 @@ static void plug(struct choices *in)
 		.with = features & 8	  ? BALLOON_F_FREE_PAGE_HINT
 			: features & 0x10 ? ~0ull
 					  : 0,
+		.insists = (features & 0x30) == 0x30 ? 1ull << 34 | 1ull << 33 : 0,
 		.without = (features & 1 ? BALLOON_F_STATS_VQ : 0) | (features & 2 ? BALLOON_F_PAGE_POISON : 0) |
 			   (features & 4 ? BALLOON_F_REPORTING : 0),
 		.behind_bridge = features & 0x20,
@@ -314,7 +315,6 @@ static bool start(void)
 	pci_scan(&ecam, start_first, &started);
 	if (!started)
 		return false;
-	resets_live = device.resets;
 	real_submit = balloon.sink.submit;
 	real_poll = balloon.sink.poll;
 	real_reset = balloon.sink.reset;
@@ -349,7 +349,9 @@ static void step(struct choices *in)
 		give_back(op >> 3);
 		break;
 	default:
-		if (op & 0x80)
+		if ((op & 0xf8) == 0xf8)
+			(void)balloon_restart();
+		else if (op & 0x80)
 			report_now(&mm);
 		else if (op & 0x40)
 			mm_drain(&mm);
@@ -371,6 +373,12 @@ static uint64_t allocated(void)
 	return totals.allocated - frames;
 }
 
+/* For good. */
+static bool is_off(void)
+{
+	return balloon.state == BALLOON_OFF && !balloon.restart_left;
+}
+
 /* Off: it said so, has given everything back, and is not heard of again. */
 static void check_off(void)
 {
@@ -380,8 +388,10 @@ static void check_off(void)
 	FUZZ_CHECK(allocated() == 0);
 	/* But for what it was told falsely, the device has nothing of the driver's any more. */
 	FUZZ_CHECK(!virtio_device_has_memory(&device) || lied);
-	/* Once; while it is brought up also once before, and once more for a poison_val that can't be had. */
-	FUZZ_CHECK(device.resets <= (resets_live ? resets_live + 1 : 3) + resets_false || was_stuck);
+	/* Each time that it is brought up: once ahead, once at the end, once more for a poison_val that can't be had,
+	 * and for each feature that it may insist on. */
+	const uint64_t ups = 1 + balloon_counters.restarts - restarts_before;
+	FUZZ_CHECK(device.resets <= ups * (3 + 65) + resets_false || was_stuck);
 	for (unsigned i = 0; i < 20; i++) {
 		(void)report_step(&mm);
 		host_time_advance(100000000);
@@ -405,7 +415,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	host_time_set(1000000000);
 	host_log_clear();
 	memset(with_device, 0, sizeof(with_device));
-	held_count = writes = resets_live = resets_false = 0;
+	held_count = writes = resets_false = 0;
+	restarts_before = balloon_counters.restarts;
 	matched = was_stuck = lied = false;
 	plug(&in);
 	if (start()) {
@@ -420,13 +431,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		}
 	}
 	/* What is in flight is answered or times out; what is stuck stays so. */
-	for (unsigned i = 0; i < 20 && balloon.state != BALLOON_OFF; i++) {
+	for (unsigned i = 0; i < 20 && !is_off(); i++) {
 		(void)report_step(&mm);
 		check();
 		host_time_advance(10000000);
 	}
 	FUZZ_CHECK(mm_check(&mm));
-	if (balloon.state == BALLOON_OFF)
+	if (is_off())
 		check_off();
 	while (held_count)
 		give_back(0);

@@ -174,7 +174,7 @@ TEST(acpi_lists, of_two_tables_of_one_name_the_first_counts_and_the_second_is_na
 	add_mcfg(0xb0000000);
 	add_mcfg(0xe0000000);
 	parse();
-	CHECK_EQ(info.ecam, 0xb0000000);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0xb0000000);
 	CHECK_EQ(complaints, 1);
 	CHECK(strstr(said, "a second MCFG"));
 
@@ -289,7 +289,7 @@ TEST(acpi_lists, a_table_that_counts_is_found_behind_hundreds_of_others)
 	add_mcfg(0xb0000000);
 	CHECK(parse() >= 2);
 	CHECK_EQ(info.cpus, 4);
-	CHECK_EQ(info.ecam, 0xb0000000);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0xb0000000);
 	CHECK_EQ(complaints, 1);
 	CHECK(strstr(said, "245 more tables"));
 }

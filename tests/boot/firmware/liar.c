@@ -14,6 +14,10 @@
  *   no-rsdp         the configuration table has no ACPI
  *   rsdp-sum xsdt-sum apic-sum mcfg-sum facp-sum dsdt-sum    that table's checksum is wrong
  *   no-mcfg         that table has another name
+ *   mcfg-two        it has bus 0 in one window, and from bus 128 on in another one
+ *   mcfg-nowhere    its window is where nothing answers, which reads as zeros
+ *   mcfg-next       its window begins a bus too far
+ *   mcfg-memory     its window is memory
  *   no-s5           the sleep state's package holds names instead of constants
  *   dead-pm1        the power management register's port leads nowhere
  *   no-pm-timer     there is no such timer
@@ -332,6 +336,51 @@ static void lie_by_lists(const char *lies, UINT8 *rsdp)
 	}
 }
 
+static void put(UINT8 *p, UINT64 value, UINTN bytes)
+{
+	for (UINTN i = 0; i < bytes; i++)
+		p[i] = (UINT8)(value >> 8 * i);
+}
+
+/* A copy of a table with more bytes behind it, in its place. */
+static UINT8 *longer_table(UINT8 *rsdp, UINT8 *table, UINTN more)
+{
+	UINT8 *xsdt = find_table(rsdp, "XSDT"), *copy;
+	UINT32 bytes = u32_at(table + 4);
+	if (EFI_ERROR(BS->AllocatePool(EfiACPIReclaimMemory, bytes + more, (void **)&copy)))
+		return table;
+	CopyMem(copy, table, bytes);
+	SetMem(copy + bytes, more, 0);
+	put(copy + 4, bytes + more, 4);
+	for (UINT32 at = 36; at + 8 <= u32_at(xsdt + 4); at += 8)
+		if ((UINT8 *)u64_at(xsdt + at) == table)
+			put(xsdt + at, (UINT64)copy, 8);
+	mend_sum(xsdt);
+	return copy;
+}
+
+static void lie_about_mcfg(const char *lies, UINT8 *rsdp, UINT8 *mcfg)
+{
+	UINT64 base = u64_at(mcfg + 44);
+	if (told(lies, "mcfg-two")) {
+		mcfg = longer_table(rsdp, mcfg, 16);
+		CopyMem(mcfg + 60, mcfg + 44, 16);
+		mcfg[55] = 0;
+		mcfg[70] = 128;
+	}
+	if (told(lies, "mcfg-nowhere"))
+		put(mcfg + 44, 0x3000000000, 8);
+	if (told(lies, "mcfg-next")) {
+		put(mcfg + 44, base + (1 << 20), 8);
+		mcfg[55]--;
+	}
+	if (told(lies, "mcfg-memory"))
+		put(mcfg + 44, 16 << 20, 8);
+	if (told(lies, "no-mcfg"))
+		mcfg[0] = 'X';
+	mend_sum(mcfg);
+}
+
 static void lie_about_acpi(const char *lies)
 {
 	static const struct {
@@ -344,10 +393,8 @@ static void lie_about_acpi(const char *lies)
 	UINT8 *dsdt = fadt ? (UINT8 *)(UINT64)u32_at(fadt + 40) : NULL;
 
 	lie_by_lists(lies, rsdp);
-	if (told(lies, "no-mcfg") && mcfg) {
-		mcfg[0] = 'X';
-		mend_sum(mcfg);
-	}
+	if (mcfg)
+		lie_about_mcfg(lies, rsdp, mcfg);
 	if (told(lies, "dead-pm1") && fadt) {
 		fadt[64] = fadt[176] = DEAD_PORT;
 		fadt[65] = fadt[177] = 0;

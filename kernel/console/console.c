@@ -125,12 +125,11 @@ static void start_page(void)
 	pager = (struct pager){.rows = (unsigned)rows, .columns = (unsigned)columns};
 }
 
-/* Whether what was typed ahead is no answer to --More--: several commands pasted at once, say. */
-static bool next_line_waits(void)
+/* Whether a byte is no answer to --More--, but could begin the next command. What keys with an escape ahead consist of
+ * could not. */
+static bool is_of_next_line(int byte)
 {
-	int byte = input_peek_until(0);
-
-	return byte > ' ' && byte <= '~' && byte != 'q' && byte != 'Q';
+	return (byte >= 'a' && byte <= 'z' && byte != 'q') || byte == '!';
 }
 
 /* The page is full. */
@@ -138,8 +137,9 @@ static void ask_for_more(void)
 {
 	unsigned more = 0;
 
-	if (next_line_waits()) {
-		how = WRITE_ALL; /* nobody reads pages */
+	/* Several commands that are pasted at once: nobody reads pages. */
+	if (is_of_next_line(input_peek_until(0))) {
+		how = WRITE_ALL;
 		return;
 	}
 	write_text(MORE);
@@ -152,6 +152,10 @@ static void ask_for_more(void)
 			more = 1;
 		else if (byte == 'q' || byte == 'Q' || byte == CTRL_C)
 			how = WRITE_QUIT;
+		else if (is_of_next_line(byte) && input_in_burst()) {
+			input_put_back();
+			how = WRITE_ALL; /* pasted, and late */
+		}
 	}
 	row = ROW_NOBODYS;
 	write_text(ERASE);

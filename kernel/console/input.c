@@ -6,6 +6,7 @@
 
 #define CTRL_C	  0x03
 #define ESCAPE_NS 50000000ull	/* an escape key is a key when nothing has come behind it for so long */
+#define BURST_NS  10000000ull	/* keys that are held down come slower */
 #define REPORT_NS 1000000000ull /* no key begins as a report does, so the rest of it is waited for */
 
 static void nobody(unsigned rows, unsigned columns)
@@ -17,6 +18,8 @@ static void nobody(unsigned rows, unsigned columns)
 static struct resize resize;					    /* (T) */
 static char ready[RESIZE_BYTES + 1];				    /* (T) bytes of keys */
 static unsigned ready_at, ready_end;				    /* (T) */
+static int last;						    /* (T) byte that was got */
+static bool again;						    /* (T) and is to be got again */
 static bool after_cr;						    /* (T) */
 static uint64_t held_until_ns;					    /* (T) */
 static void (*on_resize)(unsigned rows, unsigned columns) = nobody; /* (T) */
@@ -50,6 +53,8 @@ static void take(char byte)
 
 int input_peek_until(uint64_t deadline_ns)
 {
+	if (again)
+		return last;
 	while (ready_at == ready_end) {
 		bool held_first = resize.length > 0 && held_until_ns < deadline_ns;
 		int byte = tty_peek_until(held_first ? held_until_ns : deadline_ns);
@@ -67,10 +72,21 @@ int input_peek_until(uint64_t deadline_ns)
 
 int input_getc(void)
 {
-	int byte = input_peek_until(UINT64_MAX);
+	last = input_peek_until(UINT64_MAX);
+	if (!again)
+		ready_at++;
+	again = false;
+	return last;
+}
 
-	ready_at++;
-	return byte;
+void input_put_back(void)
+{
+	again = true;
+}
+
+bool input_in_burst(void)
+{
+	return input_peek_until(tty_deadline_ns(BURST_NS)) >= 0;
 }
 
 /* Of what was typed ahead of ^C only the terminal's size counts. */
@@ -93,12 +109,15 @@ bool input_interrupted(void)
 	unsigned at = ready_at;
 
 	if (tty_interrupted(drop)) {
+		again = false;
 		resize.length = 0;
 		ready_at = ready_end = 0;
 		return true;
 	}
-	if (ready_interrupted())
+	if (ready_interrupted()) {
+		again = false;
 		return true;
+	}
 	ready_at = at; /* keys for the next line */
 	return false;
 }

@@ -3,7 +3,15 @@
  */
 #pragma once
 
-_Noreturn void assert_failed(const char *file, int line, const char *cond);
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+__attribute__((noreturn)) void assert_failed(const char *file, int line, const char *cond);
+
+#ifdef __cplusplus
+}
+#endif
 
 #define ASSERT(cond)                                              \
 	do {                                                      \

@@ -13,6 +13,10 @@
 
 #include "lib/types.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MM_ORDER_MAX  18u /* 1 GiB */
 #define MM_ORDER_AREA 9u  /* 2 MiB */
 #define MM_CPUS_MAX   64u
@@ -58,7 +62,7 @@ size_t mm_meta_bytes(const struct mm_range *ranges, size_t count);
  * are left out.
  *
  * meta     mm_meta_bytes() bytes, 64-byte aligned, any contents, the allocator's for ever; not within the ranges
- * Returns 0, or -1 (meta too small, no usable frame; logged) with nothing set up.
+ * Returns 0, or -1 (meta too small, no usable frame, mm's tables lost by the linker; logged) with nothing set up.
  * Cost     a few ns for each 2 MiB area; the bitmaps of areas that are uniform aren't touched. DEBUG builds fill dirty
  *          ranges, which can take long. */
 int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *meta, size_t meta_bytes);
@@ -166,3 +170,7 @@ void mm_totals(struct mm *mm, struct mm_totals *out);
 /* Walks every invariant of every structure. Returns true when all hold; else false, the first one that doesn't is
  * logged with the place. */
 bool mm_check(struct mm *mm);
+
+#ifdef __cplusplus
+}
+#endif

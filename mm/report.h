@@ -8,6 +8,10 @@
 
 #include "lib/types.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct mm;
 
 /* One block that the host may drop. */
@@ -106,3 +110,7 @@ struct report_status {
 	uint64_t waits; /* allocations that waited for an answer */
 };
 void report_status(struct mm *mm, struct report_status *out);
+
+#ifdef __cplusplus
+}
+#endif

@@ -26,6 +26,10 @@
 #include "lib/types.h"
 #include "mm/mm.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum trace_event { TRACE_ALLOC, TRACE_FREE, TRACE_SPLIT, TRACE_MERGE, TRACE_ZERO, TRACE_REPORT, TRACE_EVENTS };
 
 #define TRACE_MIXED	 MM_STATE_COUNT /* beside enum mm_state: frames of several states */
@@ -120,3 +124,7 @@ void trace_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns, 
 
 /* zero, report: isolated frames are about to be given back as `given` (an enum mm_class, or GIVE_AS_WAS). */
 void trace_worked(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t frames, unsigned given);
+
+#ifdef __cplusplus
+}
+#endif

@@ -9,6 +9,10 @@
 #include "lib/types.h"
 #include "mm/zero_policy.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct mm;
 
 /* What an idle CPU should do next. */
@@ -69,3 +73,7 @@ struct zero_ledger {
 	uint64_t spent_ns;		 /* idle and at free */
 };
 void zero_ledger(struct mm *mm, struct zero_ledger *out);
+
+#ifdef __cplusplus
+}
+#endif

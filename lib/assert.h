@@ -13,6 +13,7 @@ __attribute__((noreturn)) void assert_failed(const char *file, int line, const c
 }
 #endif
 
+#undef ASSERT /* a port's own, see lib/types.h */
 #define ASSERT(cond)                                              \
 	do {                                                      \
 		if (__builtin_expect(!(cond), 0))                 \

@@ -21,7 +21,7 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
 
 #ifdef __cplusplus
 extern "C" {

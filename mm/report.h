@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
 
 #ifdef __cplusplus
 extern "C" {

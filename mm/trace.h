@@ -23,7 +23,7 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
 #include "mm/mm.h"
 
 #ifdef __cplusplus
@@ -76,7 +76,7 @@ extern unsigned trace_orders;	   /* MM_ORDER_MAX + 1, or 0 */
 extern unsigned trace_word_orders; /* 7: orders that lie in one word of bits; or 0 */
 extern uint64_t trace_policies;	   /* ZERO_POLICY_FREE, or 0: the same for the policy, where frees look at it */
 
-#define TRACING unlikely(trace_orders == 0)
+#define TRACING __builtin_expect(trace_orders == 0, 0)
 
 /* One event, of a block or of some frames: event, pfn, frames, from and to are set, and caller where there is one. The
  * rest is filled in. */

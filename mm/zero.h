@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
 #include "mm/zero_policy.h"
 
 #ifdef __cplusplus

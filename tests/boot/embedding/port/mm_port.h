@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/types.h"
+#include "lib/frame.h"
 #include "someones_kernel.h"
 
 extern char *memory;	 /* where frame 0 would be */

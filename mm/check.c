@@ -79,9 +79,9 @@ static bool check_ladders(struct mm *mm, uint32_t a)
 	return true;
 }
 
-/* Whether the 64 areas from a on are listed where their fit says, in each class's part maps and maps of whole areas, and
- * nowhere else. The maps that there should be are made of the fits and compared as they are: a bit at a time this would
- * be most of the walk. */
+/* Whether the 64 areas from a on are listed where their fit says, in each class's part maps and maps of whole areas,
+ * and nowhere else. The maps that there should be are made of the fits and compared as they are: a bit at a time this
+ * would be most of the walk. */
 static bool check_listed(struct mm *mm, uint32_t a)
 {
 	const struct gib *g = &mm->gibs[a / GIB_AREAS];

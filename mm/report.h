@@ -6,7 +6,11 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct mm;
 
@@ -118,3 +122,7 @@ struct report_status {
 	uint64_t target_frames; /* that the host wants to have for good, which nobody gives it */
 };
 void report_status(struct mm *mm, struct report_status *out);
+
+#ifdef __cplusplus
+}
+#endif

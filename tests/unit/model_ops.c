@@ -163,7 +163,7 @@ static void op_retire(void)
 		if (model.held[at].order != 0 || model.held[at].pfn != pfn)
 			continue;
 		model_drop(at);
-		model.frames[i].state = MM_STATE_ALLOCATED;
+		model_own(pfn, MM_STATE_ALLOCATED);
 		own_block = true;
 		break;
 	}
@@ -179,7 +179,7 @@ static void op_retire(void)
 	CHECK(result == 0 ? can != CAN_NOT : can != CAN_SURELY);
 	if (result != 0)
 		return;
-	model.frames[i].state = MM_STATE_UNMANAGED;
+	model_own(pfn, MM_STATE_UNMANAGED);
 	model.retired++;
 }
 

@@ -183,10 +183,11 @@ static pfn_t take_waiting(struct mm *mm, struct request request)
 	return pfn;
 }
 
-/* Whether frames are taken ahead with the one that is asked for, into the CPU's cache. */
+/* Whether frames are taken ahead with the one that is asked for, into the CPU's cache: dirty ones, which are the first
+ * choice of a request for zero too when there is no stock. */
 static inline bool takes_ahead(const struct mm *mm, struct request request)
 {
-	return request.order == 0 && !request.zero && !request.low_only && mm->hot_open;
+	return request.order == 0 && (!request.zero || mm->zero == 0) && !request.low_only && mm->hot_open;
 }
 
 /* What there is beyond the first choice. Apart, and in one piece, so that mm_alloc stays short. */
@@ -255,6 +256,12 @@ static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, un
 		pfn = alloc_kept(mm, cpu, order, want);
 		if (pfn != MM_PFN_NONE)
 			return pfn;
+	} else if (want == MM_ZERO_COLD && order == 0 && cpu->next_at != cpu->next_end && mm->zero == 0) {
+		/* Without a stock, whose number may be a moment old here, dirty frames are the first choice. */
+		pfn = cache_next(cpu);
+		cpu->hot_hits++;
+		deliver(mm, cpu, request_of(order, want), pfn, BITS_TRUE);
+		return pfn;
 	}
 
 	const struct request request = request_of(order, want);

@@ -41,6 +41,6 @@ STAT_CPUS(hit_frames, "zero.hit_frames", "frames", "asked for as zero, came from
 STAT_CPUS(miss_frames, "zero.miss_frames", "frames", "asked for as zero, zeroed on the spot");
 STAT_CPUS(wasted_frames, "zero.wasted_frames", "frames", "zeroed in vain: given to any, or reported before use");
 STAT_CPUS(alloc_zero_frames, "zero.alloc_frames", "frames", "zeroed by allocations");
-STAT_CPUS(alloc_zero_ns, "zero.alloc_ns", "ns", "time allocations took for it");
+STAT_CPUS(alloc_zero_ns, "zero.alloc_ns", "ns", "time allocations took for it, estimated from one in 64 frames");
 STAT_CPUS(free_zero_frames, "zero.free_frames", "frames", "zeroed by whoever freed them");
 STAT_CPUS(free_zero_ns, "zero.free_ns", "ns", "time frees took for it");

@@ -147,7 +147,8 @@ struct mm_cpu {
 	uint64_t miss_frames;
 	uint64_t wasted_frames;
 	uint64_t alloc_zero_frames;
-	uint64_t alloc_zero_ns;
+	uint64_t alloc_zero_ns;	 /* estimated, see contents.c */
+	uint64_t untimed_frames; /* zeroed by allocations since one was timed */
 	uint64_t free_zero_frames;
 	uint64_t free_zero_ns;
 } __attribute__((aligned(64)));

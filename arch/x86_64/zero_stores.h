@@ -8,19 +8,29 @@
 
 #include "lib/types.h"
 
-/* The eight stores of a line: %1 to %0. */
-#define ZERO_LINE(op)                                                                                            \
-	op " %1, (%0)\n\t" op " %1, 8(%0)\n\t" op " %1, 16(%0)\n\t" op " %1, 24(%0)\n\t" op " %1, 32(%0)\n\t" op \
-	   " %1, 40(%0)\n\t" op " %1, 48(%0)\n\t" op " %1, 56(%0)"
+/* The eight stores of the line at %0 + n: %1 to it. */
+#define ZERO_LINE(op, n)                                                                                               \
+	op " %1, " #n "(%0)\n\t" op " %1, " #n "+8(%0)\n\t" op " %1, " #n "+16(%0)\n\t" op " %1, " #n "+24(%0)\n\t" op \
+	   " %1, " #n "+32(%0)\n\t" op " %1, " #n "+40(%0)\n\t" op " %1, " #n "+48(%0)\n\t" op " %1, " #n "+56(%0)"
 
-/* Non-temporal, 8 bytes. A line at a time, so that each write-combining buffer fills up and leaves as one. */
+/* Four lines at a time while there are so many, then one: the loop's own instructions are a quarter then. */
+#define ZERO_LINES(op, p, bytes)                                                                     \
+	do {                                                                                         \
+		char *at_ = (p);                                                                     \
+		const char *const end_ = at_ + (bytes), *const last_ = end_ - (bytes) % 256;         \
+		for (; at_ != last_; at_ += 256)                                                     \
+			__asm__ volatile(ZERO_LINE(op, 0) "\n\t" ZERO_LINE(op, 64) "\n\t" ZERO_LINE( \
+						 op, 128) "\n\t" ZERO_LINE(op, 192)::"r"(at_),       \
+					 "r"(0ull)                                                   \
+					 : "memory");                                                \
+		for (; at_ != end_; at_ += 64)                                                       \
+			__asm__ volatile(ZERO_LINE(op, 0)::"r"(at_), "r"(0ull) : "memory");          \
+	} while (0)
+
+/* Non-temporal, 8 bytes. Whole lines, so that each write-combining buffer fills up and leaves as one. */
 static inline void zero_movnti(void *p, size_t bytes)
 {
-	char *at = p;
-	const char *end = at + bytes;
-
-	for (; at != end; at += 64)
-		__asm__ volatile(ZERO_LINE("movnti")::"r"(at), "r"(0ull) : "memory");
+	ZERO_LINES("movnti", p, bytes);
 }
 
 /* Non-temporal, 16 bytes (movntdq.S): for benchmarks. In a kernel the vector unit must be on, and the caller must not
@@ -59,11 +69,7 @@ static inline void zero_mov(void *p, size_t bytes)
 /* Ordinary, 8 bytes, a line at a time. */
 static inline void zero_mov_line(void *p, size_t bytes)
 {
-	char *at = p;
-	const char *end = at + bytes;
-
-	for (; at != end; at += 64)
-		__asm__ volatile(ZERO_LINE("movq")::"r"(at), "r"(0ull) : "memory");
+	ZERO_LINES("movq", p, bytes);
 }
 
 /* Which of them the kernel's port uses, by the names that `bench zero` has for them: for idle zeroing and for

@@ -137,6 +137,7 @@ uint64_t mm_port_now_ns(void)
 {
 	struct timespec now;
 
+	__atomic_add_fetch(&host_counts.clock_reads, 1, __ATOMIC_RELAXED);
 	if (time_driven)
 		return __atomic_load_n(&time_ns, __ATOMIC_RELAXED);
 	clock_gettime(CLOCK_MONOTONIC, &now);

@@ -18,6 +18,7 @@ struct host_counts {
 	uint64_t fences;
 	uint64_t relaxes;
 	uint64_t yields; /* mm_port_should_yield asked */
+	uint64_t clock_reads;
 };
 extern struct host_counts host_counts;
 

@@ -138,12 +138,12 @@ TEST(zero_port, the_ledger_adds_up)
 	fixture_quiet();
 	mm = fixture_mm(IDLE_FRAMES, MM_FRESH_DIRTY);
 	host_hook = time_passes;
-	/* 16 frames at 100 ns each, while the caller waits */
-	pfns[0] = mm_alloc(mm, 4, MM_ZERO_COLD);
+	/* 64 frames at 100 ns each, while the caller waits */
+	pfns[0] = mm_alloc(mm, 6, MM_ZERO_COLD);
 	zero_ledger(mm, &ledger);
-	CHECK_EQ(ledger.alloc_frames, 16);
-	CHECK_EQ(ledger.alloc_ns, 1600);
-	CHECK_EQ(ledger.miss_frames, 16);
+	CHECK_EQ(ledger.alloc_frames, 64);
+	CHECK_EQ(ledger.alloc_ns, 6400);
+	CHECK_EQ(ledger.miss_frames, 64);
 	CHECK_EQ(ledger.spent_ns, 0);
 	CHECK_EQ(ledger.saved_ns, 0);
 	/* 200 frames while idle: exactly 10% of 1024, 102, then to the high mark of 20% */
@@ -162,11 +162,11 @@ TEST(zero_port, the_ledger_adds_up)
 	CHECK_EQ(ledger.saved_ns, 3200);
 	/* when freed */
 	fixture_knob_word("zero.policy", "free");
-	mm_free(mm, pfns[0], 4);
+	mm_free(mm, pfns[0], 6);
 	mm_free(mm, pfns[1], 5);
 	zero_ledger(mm, &ledger);
-	CHECK_EQ(ledger.free_frames, 48);
-	CHECK_EQ(ledger.free_ns, 4800);
+	CHECK_EQ(ledger.free_frames, 96);
+	CHECK_EQ(ledger.free_ns, 9600);
 	CHECK_EQ(ledger.spent_ns, ledger.idle_ns + ledger.free_ns);
 	/* in vain */
 	fixture_knob_word("zero.policy", "alloc");
@@ -176,6 +176,35 @@ TEST(zero_port, the_ledger_adds_up)
 	CHECK(pfns[2] != MM_PFN_NONE);
 	zero_ledger(mm, &ledger);
 	CHECK_EQ(ledger.wasted_frames, 8);
+}
+
+/* The clock is looked at for one in 64 frames, whose time stands for that of the others; not at all for hits. */
+TEST(zero_port, the_clock_is_read_now_and_then)
+{
+	static const unsigned wants[] = {MM_ZERO_COLD, MM_ZERO_HOT};
+
+	for (unsigned i = 0; i < ARRAY_LEN(wants); i++) {
+		struct zero_ledger ledger;
+		struct mm *mm;
+		uint64_t reads;
+
+		fixture_end();
+		fixture_quiet();
+		mm = fixture_mm(IDLE_FRAMES, MM_FRESH_DIRTY);
+		host_hook = time_passes;
+		reads = host_counts.clock_reads;
+		for (unsigned k = 0; k < 640; k++)
+			CHECK(mm_alloc(mm, 0, wants[i]) != MM_PFN_NONE);
+		CHECK(host_counts.clock_reads - reads <= 640 / 64 * 2 + 640 / 16); /* and the locks that are timed */
+		zero_ledger(mm, &ledger);
+		CHECK_EQ(ledger.alloc_frames, 640);
+		CHECK_EQ(ledger.alloc_ns, 64000);
+		fixture_zero_all(mm);
+		reads = host_counts.clock_reads;
+		for (unsigned k = 0; k < 32; k++)
+			CHECK(mm_alloc(mm, 0, wants[i]) != MM_PFN_NONE);
+		CHECK(host_counts.clock_reads - reads <= 2);
+	}
 }
 
 /* A few frames that were zeroed by their takers make no price: they may have been touched for the first time. */

@@ -244,6 +244,7 @@ struct report_engine {
 		bool in_flight;
 		uint32_t generation; /* part of the tag, so that a late answer isn't taken for another's */
 		uint64_t since_ns;
+		uint64_t now_frames; /* of the engine's: as many less are to go, if this succeeds */
 		struct page_batch batch;
 	} slot[REPORT_SLOTS];
 };

@@ -12,6 +12,7 @@
 
 #include "mm/buddy.h"
 #include "mm/marks.h"
+#include "mm/unzeroed.h"
 
 uint64_t report_order_min = MM_ORDER_AREA;
 uint64_t report_reserve_pct = 0;
@@ -136,6 +137,7 @@ enum report_found report_find(struct mm *mm)
 	if (clean)
 		return FOUND_BLOCK;
 	dirty |= has_block(mm, CLASS_UNREPORTED, any) || (MM_ZERO && marks_demand_under_way(mm)) ||
-		 (any >= 1ull << report_order_min && has_unzeroed_areas(mm));
+		 (any >= 1ull << report_order_min &&
+		  (has_unzeroed_areas(mm) || unzeroed_find(mm, (unsigned)report_order_min) != AREA_NONE));
 	return dirty && MM_ZERO ? FOUND_UNZEROED : FOUND_NOTHING;
 }

@@ -301,6 +301,7 @@ struct mm {
 	uint64_t pressure_count; /* (L) how often the low watermark was crossed */
 	bool stock_hold;	 /* (A) all that is zero stays in stock, whatever the marks say */
 	uint64_t retired;	 /* (L) frames that mm_retire took out */
+	uint32_t unzeroed_gib;	 /* (L) where the look for what no list names goes on, see unzeroed.h */
 	uint64_t shuffle_state;	 /* (L) of its generator, not 0 */
 	uint64_t lock_count;	 /* (L) */
 	uint64_t lock_since_ns;	 /* (L) 0: this hold isn't timed */

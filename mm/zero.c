@@ -23,6 +23,7 @@
 #include "mm/rate.h"
 #include "mm/timing.h"
 #include "mm/trace.h"
+#include "mm/unzeroed.h"
 
 static uint64_t batch_frames = 64;
 static uint64_t delay_ms = 10;
@@ -118,7 +119,12 @@ static bool pick_demanded(struct mm *mm, uint64_t max_frames, struct mm_block *b
 		a = index_find_part(mm, CLASS_DIRTY, demand->order, ANYWHERE);
 	if (a == AREA_NONE && demand->order < MM_ORDER_AREA)
 		a = index_find_part(mm, CLASS_UNREPORTED, demand->order, ANYWHERE);
-	if (!page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block)) {
+	bool any = page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block);
+	if (!any) {
+		a = unzeroed_find(mm, demand->order);
+		any = a != AREA_NONE && page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block);
+	}
+	if (!any) {
 		demand->frames = 0;
 		return false;
 	}

@@ -10,7 +10,8 @@ static unsigned words_with(const struct gib *g, unsigned cls, unsigned from, uns
 	unsigned words = 0;
 
 	for (unsigned order = from; order < to; order++)
-		words |= g->part_words[cls][part_of_slot(order)] | g->part_words[cls][part_of_slot(SLOT_COARSE + order)];
+		words |=
+			g->part_words[cls][part_of_slot(order)] | g->part_words[cls][part_of_slot(SLOT_COARSE + order)];
 	return words;
 }
 

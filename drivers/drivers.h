@@ -25,6 +25,7 @@ struct driver_found {
 /* match   whether f is a device of the driver's
  * start   brings one up, and is called once for each that matches; 0, or -1, logged: then another driver that matches
  *         may try. Its state is the driver's, one for each device (of frames of mm's, say). It may wait about a second
+ * restart brings up anew what it has, by a thread; 0, or -1: nothing is in use. NULL: that can't be done
  * absent  what is missing when none was started: "reporting is off"
  * found   drivers_start's, made by DRIVER */
 struct driver_row {
@@ -32,6 +33,7 @@ struct driver_row {
 	const char *absent;
 	bool (*match)(const struct pci_function *f);
 	int (*start)(struct mm *mm, const struct pci_function *f);
+	int (*restart)(void);
 	struct driver_found *found;
 };
 
@@ -42,11 +44,14 @@ struct driver_row {
 
 TABLE_DECLARE(driver);
 
-/* Looks through the PCI buses of each ecam entry and starts all devices that a driver matches. Where no entry leads to
- * a function, ports 0xCF8 and 0xCFC are tried. Whatever goes wrong is logged and leaves what the driver is for off;
- * the allocator doesn't depend on it.
+/* Looks through all PCI buses that the entries or ports 0xCF8 and 0xCFC lead to (pci_ways.h) and starts all devices
+ * that a driver matches, each once, wherever else it shows. Whatever goes wrong is logged and leaves what the driver
+ * is for off; the allocator doesn't depend on it.
  *
- * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG. One that names buses of an earlier one, or
- *          overlaps it, is left out (logged): its devices would be started twice
+ * ecams    what ACPI's MCFG table has, count entries; 0: there is no MCFG
  * Called   once, by a thread, when mm_init is done. It may wait for devices, about a second each at most. */
 void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count);
+
+/* Has each driver that can do so bring its devices up anew. By a thread.
+ * Returns how many drivers have one in use now. */
+unsigned drivers_restart(void);

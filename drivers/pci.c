@@ -4,9 +4,9 @@
 #include "lib/bits.h"
 #include "port/driver_port.h"
 
-#define ECAM_DEVICE_SHIFT   15u /* 1 MiB a bus: 32 devices of 8 functions of 4 KiB */
+#define ECAM_BUS_SHIFT	    20u /* 1 MiB a bus: 32 devices of 8 functions of 4 KiB */
+#define ECAM_DEVICE_SHIFT   15u
 #define ECAM_FUNCTION_SHIFT 12u
-#define BUS_COUNT	    256u
 #define DEVICES_PER_BUS	    32u
 #define FUNCTIONS	    8u
 
@@ -15,11 +15,12 @@
 #define PORT_DATA      0xcfcu
 #define ADDRESS_ENABLE 0x80000000u
 
-#define VENDOR_NONE	     0xffffu
+#define VENDOR_RETRY 0x0001u
+#define RETRY_NS     100000000u
+
 #define HEADER_TYPE_MASK     0x7fu
 #define HEADER_MULTIFUNCTION 0x80u
 #define HEADER_DEVICE	     0u
-#define HEADER_BRIDGE	     1u
 #define STATUS_CAPABILITIES  0x10u
 
 #define BAR_IO		0x1u
@@ -94,88 +95,120 @@ void pci_command(const struct pci_function *f, uint16_t set, uint16_t clear)
 	pci_write16(f, PCI_COMMAND, (uint16_t)((command & ~clear) | set));
 }
 
-/* The buses still to be looked at and those that were found, one bit each: a bridge that names a bus again, its own
- * bus, or one outside of the window adds nothing, so the scan ends whatever the bridges claim. */
-struct bus_set {
-	uint64_t pending[BUS_COUNT / 64];
-	uint64_t known[BUS_COUNT / 64];
+bool pci_ecam_map(struct pci_ecam *ecam)
+{
+	if (ecam->base != PCI_BY_PORTS && !ecam->config)
+		ecam->config = driver_port_map(pci_ecam_bus(ecam, ecam->bus_first),
+					       (ecam->bus_last - ecam->bus_first + 1u) * MIB);
+	return ecam->base == PCI_BY_PORTS || ecam->config;
+}
+
+struct pci_function pci_function_at(const struct pci_ecam *ecam, unsigned bus, unsigned device, unsigned function)
+{
+	const size_t at = (size_t)(bus - ecam->bus_first) << ECAM_BUS_SHIFT | device << ECAM_DEVICE_SHIFT |
+			  function << ECAM_FUNCTION_SHIFT;
+
+	return (struct pci_function){
+		.config = ecam->base != PCI_BY_PORTS ? ecam->config + at : NULL,
+		.segment = ecam->segment,
+		.bus = (uint8_t)bus,
+		.device = (uint8_t)device,
+		.function = (uint8_t)function,
+	};
+}
+
+struct pci_name pci_name(const struct pci_function *f)
+{
+	static const char hex[] = "0123456789abcdef", form[] = "ssss:bb:dd.f";
+	const uint64_t digits =
+		(uint64_t)f->segment << 20 | (uint64_t)f->bus << 12 | (uint64_t)f->device << 4 | f->function;
+	struct pci_name name = {{0}};
+	unsigned shift = 32, to = 0;
+
+	for (unsigned i = f->segment ? 0 : 5; form[i]; i++, to++) {
+		const bool digit = form[i] >= 'a';
+
+		if (i == 5)
+			shift = 16;
+		name.text[to] = digit ? hex[digits >> shift & 0xf] : form[i];
+		shift -= digit ? 4 : 0;
+	}
+	return name;
+}
+
+bool pci_is_function(uint32_t ids)
+{
+	return ids != 0 && ids != 0xffffffff && ids != 0x0000ffff && ids != 0xffff0000 &&
+	       (ids & 0xffff) != VENDOR_RETRY;
+}
+
+struct scan {
+	const struct pci_ecam *ecam;
+	bool (*visit)(const struct pci_function *f, void *arg);
+	void *arg;
+	unsigned count;
+	unsigned never_ready;
+	uint64_t retry_until_ns; /* 0: no function has asked for it */
+	bool stopped;
 };
 
-static void bus_add(struct bus_set *set, const struct pci_ecam *ecam, unsigned bus)
+/* A function that isn't ready yet may answer so (PCI Express Base Specification 5.0, section 2.3.1). All have the same
+ * time: by now firmware has waited for them. */
+static uint32_t ids_of(struct scan *s, const struct pci_function *f)
 {
-	if (bus < ecam->bus_first || bus > ecam->bus_last)
-		return;
-	if (set->known[bus / 64] & BIT(bus % 64))
-		return;
-	set->known[bus / 64] |= BIT(bus % 64);
-	set->pending[bus / 64] |= BIT(bus % 64);
-}
+	uint32_t ids = pci_read32(f, PCI_VENDOR_ID);
 
-static bool bus_take(struct bus_set *set, unsigned *bus)
-{
-	for (unsigned i = 0; i < ARRAY_LEN(set->pending); i++) {
-		if (!set->pending[i])
-			continue;
-		*bus = i * 64 + bit_first(set->pending[i]);
-		set->pending[i] &= set->pending[i] - 1;
-		return true;
+	while ((ids & 0xffff) == VENDOR_RETRY) {
+		const uint64_t now = driver_port_now_ns();
+
+		if (!s->retry_until_ns)
+			s->retry_until_ns = now + RETRY_NS;
+		if (now >= s->retry_until_ns) {
+			s->never_ready++;
+			break;
+		}
+		driver_port_relax();
+		ids = pci_read32(f, PCI_VENDOR_ID);
 	}
-	return false;
+	return ids;
 }
 
-static bool function_read(struct pci_function *f)
+static void scan_device(struct scan *s, unsigned bus, unsigned device)
 {
-	f->vendor_id = pci_read16(f, PCI_VENDOR_ID);
-	if (f->vendor_id == VENDOR_NONE)
-		return false;
-	f->device_id = pci_read16(f, PCI_DEVICE_ID);
-	return true;
+	unsigned functions = 1;
+
+	for (unsigned function = 0; function < functions && !s->stopped; function++) {
+		struct pci_function f = pci_function_at(s->ecam, bus, device, function);
+		const uint32_t ids = ids_of(s, &f);
+
+		if (!pci_is_function(ids))
+			continue; /* without function 0 functions stays 1: there is no device */
+		f.vendor_id = (uint16_t)ids;
+		f.device_id = (uint16_t)(ids >> 16);
+		if (function == 0 && (pci_read8(&f, PCI_HEADER_TYPE) & HEADER_MULTIFUNCTION))
+			functions = FUNCTIONS;
+		s->count++;
+		s->stopped = !s->visit(&f, s->arg);
+	}
 }
 
 unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_function *f, void *arg), void *arg)
 {
-	struct bus_set set = {0};
-	unsigned bus, count = 0;
+	struct pci_ecam mapped = *ecam;
+	struct scan s = {.ecam = &mapped, .visit = visit, .arg = arg};
 
-	bus_add(&set, ecam, ecam->bus_first);
-	while (bus_take(&set, &bus)) {
-		volatile uint8_t *base = NULL;
-
-		if (ecam->base != PCI_BY_PORTS)
-			base = driver_port_map(pci_ecam_bus(ecam, bus), MIB);
-		if (!base && ecam->base != PCI_BY_PORTS) {
-			driver_port_log("pci: bus %02x: its configuration space at %#llx can't be mapped, left out",
-					bus, (unsigned long long)pci_ecam_bus(ecam, bus));
-			continue;
-		}
-		for (unsigned device = 0; device < DEVICES_PER_BUS; device++) {
-			unsigned functions = 1;
-
-			for (unsigned function = 0; function < functions; function++) {
-				struct pci_function f = {
-					.config = base ? base + (device << ECAM_DEVICE_SHIFT) +
-								  (function << ECAM_FUNCTION_SHIFT)
-						       : NULL,
-					.bus = (uint8_t)bus,
-					.device = (uint8_t)device,
-					.function = (uint8_t)function,
-				};
-				uint8_t header;
-
-				if (!function_read(&f))
-					continue; /* without function 0 functions stays 1: there is no device */
-				header = pci_read8(&f, PCI_HEADER_TYPE);
-				if (function == 0 && (header & HEADER_MULTIFUNCTION))
-					functions = FUNCTIONS;
-				if ((header & HEADER_TYPE_MASK) == HEADER_BRIDGE)
-					bus_add(&set, ecam, pci_read8(&f, PCI_SECONDARY_BUS));
-				count++;
-				if (!visit(&f, arg))
-					return count;
-			}
-		}
+	if (!pci_ecam_map(&mapped)) {
+		driver_port_log("pci: buses %02x to %02x: their configuration space at %#llx can't be mapped, left out",
+				ecam->bus_first, ecam->bus_last,
+				(unsigned long long)pci_ecam_bus(ecam, ecam->bus_first));
+		return 0;
 	}
-	return count;
+	for (unsigned bus = ecam->bus_first; bus <= ecam->bus_last; bus++)
+		for (unsigned device = 0; device < DEVICES_PER_BUS && !s.stopped; device++)
+			scan_device(&s, bus, device);
+	if (s.never_ready)
+		driver_port_log("pci: %u functions say that they aren't ready yet, and are left out", s.never_ready);
+	return s.count;
 }
 
 /* Writes ones to a BAR, reads back which bits stick, and restores it (PCI 3.0, section 6.2.5.1). */
@@ -189,6 +222,19 @@ static uint32_t bar_probe(const struct pci_function *f, unsigned offset, uint32_
 	return mask;
 }
 
+/* Whether a register is the upper half of the BAR ahead of it. */
+static bool is_upper_half(const struct pci_function *f, unsigned index)
+{
+	unsigned at = 0;
+
+	while (at < index) {
+		const uint32_t bar = pci_read32(f, PCI_BAR + at * 4);
+
+		at += !(bar & BAR_IO) && (bar & BAR_TYPE_MASK) == BAR_TYPE_64 ? 2 : 1;
+	}
+	return at != index;
+}
+
 int pci_bar_size(const struct pci_function *f, unsigned index, struct pci_bar *bar)
 {
 	unsigned offset = PCI_BAR + index * 4;
@@ -197,7 +243,8 @@ int pci_bar_size(const struct pci_function *f, unsigned index, struct pci_bar *b
 	uint16_t command;
 	bool wide;
 
-	if (index >= PCI_BARS || (pci_read8(f, PCI_HEADER_TYPE) & HEADER_TYPE_MASK) != HEADER_DEVICE)
+	if (index >= PCI_BARS || (pci_read8(f, PCI_HEADER_TYPE) & HEADER_TYPE_MASK) != HEADER_DEVICE ||
+	    is_upper_half(f, index))
 		return -1;
 	low = pci_read32(f, offset);
 	if ((low & BAR_IO) || ((low & BAR_TYPE_MASK) != BAR_TYPE_32 && (low & BAR_TYPE_MASK) != BAR_TYPE_64))
@@ -255,8 +302,7 @@ unsigned pci_cap_next(struct pci_cap_walk *walk, uint8_t *id)
 	if (at < CAP_FIRST)
 		return 0;
 	if (walk->left == 0) {
-		driver_port_log("pci: %02x:%02x.%x: the capability list runs in a circle", walk->f->bus,
-				walk->f->device, walk->f->function);
+		driver_port_log("pci: %s: the capability list runs in a circle", pci_name(walk->f).text);
 		return 0;
 	}
 	walk->left--;

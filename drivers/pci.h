@@ -2,8 +2,8 @@
  *
  * Configuration space is reached through ECAM (PCI Express Base Specification 5.0, section 7.2.2); where it lies comes
  * from the firmware's ACPI MCFG table, which the kernel parses. Where there is no such table, ports 0xCF8 and 0xCFC are
- * the other way in (PCI Local Bus Specification 3.0, section 3.2.2.3.2). Only the pci_read and pci_write functions and
- * pci_scan know which.
+ * the other way in (PCI Local Bus Specification 3.0, section 3.2.2.3.2); pci_ways.h says which bus is reached how. Only
+ * the pci_read and pci_write functions and pci_function_at know which.
  *
  * Firmware has numbered the buses and placed the BARs; where it has placed none at all, on a machine that has hardly
  * any firmware, pci_place does. Interrupts aren't routed: that needs the _PRT methods of ACPI's AML, or MSI-X, which
@@ -22,8 +22,9 @@ struct pci_ecam {
 	uint16_t segment;
 	uint8_t bus_first;
 	uint8_t bus_last;
-	paddr_t window; /* addresses that pci_place may give; 0: none */
+	paddr_t window; /* addresses that pci_place may give, in any of a segment's entries; 0: none */
 	uint64_t window_bytes;
+	volatile uint8_t *config; /* of bus_first, by pci_ecam_map */
 };
 
 #define PCI_BY_PORTS 0u
@@ -34,22 +35,25 @@ static inline paddr_t pci_ecam_bus(const struct pci_ecam *ecam, unsigned bus)
 	return ecam->base + (paddr_t)bus * MIB;
 }
 
+/* Maps all of it, and keeps where. Returns false when that can't be done: it is memory, or out of reach. */
+bool pci_ecam_map(struct pci_ecam *ecam);
+
 /* One function that was found. The struct can be copied and kept. */
 struct pci_function {
 	volatile uint8_t *config; /* its 4 KiB of configuration space, mapped; NULL: it is reached through ports */
+	uint16_t segment;
 	uint8_t bus, device, function;
 	uint16_t vendor_id, device_id;
 };
 
 /* Offsets in configuration space (PCI Local Bus Specification 3.0, section 6.1). */
-#define PCI_VENDOR_ID	  0x00u
-#define PCI_DEVICE_ID	  0x02u
-#define PCI_COMMAND	  0x04u
-#define PCI_STATUS	  0x06u
-#define PCI_HEADER_TYPE	  0x0eu
-#define PCI_BAR		  0x10u
-#define PCI_SECONDARY_BUS 0x19u
-#define PCI_CAPABILITIES  0x34u
+#define PCI_VENDOR_ID	 0x00u
+#define PCI_DEVICE_ID	 0x02u
+#define PCI_COMMAND	 0x04u
+#define PCI_STATUS	 0x06u
+#define PCI_HEADER_TYPE	 0x0eu
+#define PCI_BAR		 0x10u
+#define PCI_CAPABILITIES 0x34u
 
 #define PCI_COMMAND_MEMORY	 0x0002u
 #define PCI_COMMAND_BUS_MASTER	 0x0004u
@@ -70,13 +74,29 @@ void pci_command(const struct pci_function *f, uint16_t set, uint16_t clear);
 /* Whether there are ports for configuration space. */
 bool pci_has_ports(void);
 
-/* Calls visit for each function on bus_first and on the buses behind bridges, each bus once whatever the bridges say,
- * until it returns false. The function is valid during the call, a copy of it for ever.
- * Returns how many functions were visited; a bus that can't be mapped is logged and left out. */
+/* How a function is called in the log: "00:03.0", with its segment ahead where that isn't 0: "0001:00:03.0". */
+struct pci_name {
+	char text[16];
+};
+struct pci_name pci_name(const struct pci_function *f);
+
+/* Whether there is a function, by the first 32 bits of its configuration space: none reads as ones, and as zeros or
+ * halves of either from some bridges and from windows that lead nowhere. */
+bool pci_is_function(uint32_t ids);
+
+/* The function at that place of a window that is mapped, whether there is one or not; its ids aren't set. */
+struct pci_function pci_function_at(const struct pci_ecam *ecam, unsigned bus, unsigned device, unsigned function);
+
+/* Calls visit for each function on all of the entry's buses, until it returns false. It doesn't follow bridges: a bus
+ * may be a root of its own that no bridge leads to (a second socket's, QEMU's pxb), and no bridge has to be believed.
+ * The function is valid during the call, a copy of it for ever. Functions that ask to be asked again get a tenth of a
+ * second, all of them together.
+ * Returns how many functions were visited; 0 when the window can't be mapped (logged). */
 unsigned pci_scan(const struct pci_ecam *ecam, bool (*visit)(const struct pci_function *f, void *arg), void *arg);
 
-/* Gives every memory BAR a place in the window, when none has one yet. Before any driver starts. */
-void pci_place(const struct pci_ecam *ecam);
+/* Gives every memory BAR a place in the window that one of the entries has, when none has a place yet. Before any
+ * driver starts. */
+void pci_place(const struct pci_ecam *ecams, size_t count);
 
 #define PCI_BARS 6u
 

@@ -46,8 +46,10 @@ static void place_bar(const struct pci_function *f, unsigned index, struct pci_b
 
 static bool visit_count(const struct pci_function *f, void *arg)
 {
+	const struct placing *p = arg;
+
 	each_bar(f, arg, count_placed);
-	return true;
+	return p->by_firmware == 0;
 }
 
 static bool visit_place(const struct pci_function *f, void *arg)
@@ -56,17 +58,28 @@ static bool visit_place(const struct pci_function *f, void *arg)
 	return true;
 }
 
-void pci_place(const struct pci_ecam *ecam)
+static void visit_segment(const struct pci_ecam *ecams, size_t count, unsigned segment, struct placing *p,
+			  bool (*visit)(const struct pci_function *f, void *arg))
 {
-	struct placing p = {.next = ecam->window, .end = ecam->window + ecam->window_bytes};
+	for (size_t i = 0; i < count; i++)
+		if (ecams[i].segment == segment)
+			pci_scan(&ecams[i], visit, p);
+}
 
-	if (ecam->base == PCI_BY_PORTS || !ecam->window || p.end < p.next)
+void pci_place(const struct pci_ecam *ecams, size_t count)
+{
+	const struct pci_ecam *bridge = ecams;
+
+	while (bridge < ecams + count && !bridge->window)
+		bridge++;
+	if (bridge == ecams + count || bridge->window + bridge->window_bytes < bridge->window)
 		return;
-	pci_scan(ecam, visit_count, &p);
+	struct placing p = {.next = bridge->window, .end = bridge->window + bridge->window_bytes};
+	visit_segment(ecams, count, bridge->segment, &p, visit_count);
 	if (p.by_firmware)
 		return;
-	pci_scan(ecam, visit_place, &p);
+	visit_segment(ecams, count, bridge->segment, &p, visit_place);
 	if (p.placed || p.left)
 		driver_port_log("pci: nobody has placed a device: %u BARs are from %#llx on, %u found no room",
-				p.placed, (unsigned long long)ecam->window, p.left);
+				p.placed, (unsigned long long)bridge->window, p.left);
 }

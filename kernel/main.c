@@ -1,7 +1,6 @@
 /* The boot order: from the loader's jump to the prompt.
  */
 #include "arch/x86_64/apic.h"
-#include "arch/x86_64/asm.h"
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/irq.h"
 #include "arch/x86_64/paging.h"
@@ -17,6 +16,7 @@
 #include "kernel/console/newlib.h"
 #include "kernel/machine/acpi.h"
 #include "kernel/machine/boot_text.h"
+#include "kernel/machine/clock_start.h"
 #include "kernel/machine/cmdline.h"
 #include "kernel/machine/pvh.h"
 #include "kernel/memory/memory.h"
@@ -48,21 +48,6 @@ static void say_version(void)
 	tty_write(text, sizeof(text) - 1);
 }
 
-static void start_clock(uint64_t entry_tsc)
-{
-	const struct acpi_info *acpi = acpi_info();
-	const char *reference;
-
-	if (lapic_init(acpi->lapic) < 0)
-		panic("boot: no local APIC at 0x%lx, which the timer needs", acpi->lapic);
-	reference = clock_init(acpi->pm_timer_port, acpi->pm_timer_bits, entry_tsc);
-	if (reference)
-		log_printf("clock: TSC %lu kHz, APIC timer %lu kHz, by the %s", clock_tsc_hz() / 1000,
-			   clock_lapic_hz() / 1000, reference);
-	else
-		log_printf("clock: neither the ACPI PM timer nor the PIT counts, a TSC of 1 GHz is assumed");
-}
-
 static void start_interrupts(void)
 {
 	const struct acpi_info *acpi = acpi_info();
@@ -89,19 +74,35 @@ static bool is_window(const struct acpi_info *acpi)
 	return memory_ram_frames(first, paddr_to_pfn(acpi->window + acpi->window_bytes)) == 0;
 }
 
+static void start_drivers(void)
+{
+	static struct pci_ecam ecams[ACPI_ECAMS]; /* (B) */
+	const struct acpi_info *acpi = acpi_info();
+
+	for (unsigned i = 0; i < acpi->mcfg.count; i++) {
+		const struct acpi_ecam *e = &acpi->mcfg.ecam[i];
+
+		ecams[i] = (struct pci_ecam){
+			.base = e->base,
+			.segment = e->segment,
+			.bus_first = e->bus_first,
+			.bus_last = e->bus_last,
+		};
+		if (e->segment == 0 && is_window(acpi)) {
+			ecams[i].window = acpi->window;
+			ecams[i].window_bytes = acpi->window_bytes;
+		}
+	}
+	drivers_start(&mm_system, ecams, acpi->mcfg.count);
+}
+
 /* The console's thread: devices first, since bringing them up may wait. */
 static void console_thread(void *unused)
 {
-	const struct acpi_info *acpi = acpi_info();
-	const struct pci_ecam ecam = {
-		.base = acpi->ecam,
-		.bus_first = acpi->bus_first,
-		.bus_last = acpi->bus_last,
-		.window = acpi->window,
-		.window_bytes = is_window(acpi) ? acpi->window_bytes : 0,
-	};
-
-	drivers_start(&mm_system, &ecam, ecam.base ? 1 : 0);
+	start_drivers();
+	TABLE_FOR_EACH (start, struct start_row, row)
+		if (row->settle)
+			row->settle();
 	boot_ms = clock_ns() / 1000000;
 	log_printf("boot: up after %lu ms", boot_ms);
 	console_run(unused);
@@ -126,7 +127,7 @@ _Noreturn void kernel_main(struct boot_info *info)
 	memory_map(info);
 
 	acpi_init(rsdp);
-	start_clock(entry_tsc);
+	clock_start(entry_tsc);
 	cmdline_apply(terminal);
 	cmdline_apply(cmdline);
 	memory_start(); /* from here on info is gone */

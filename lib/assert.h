@@ -3,8 +3,17 @@
  */
 #pragma once
 
-_Noreturn void assert_failed(const char *file, int line, const char *cond);
+#ifdef __cplusplus
+extern "C" {
+#endif
 
+__attribute__((noreturn)) void assert_failed(const char *file, int line, const char *cond);
+
+#ifdef __cplusplus
+}
+#endif
+
+#undef ASSERT /* a port's own, see lib/types.h */
 #define ASSERT(cond)                                              \
 	do {                                                      \
 		if (__builtin_expect(!(cond), 0))                 \

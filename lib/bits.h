@@ -3,7 +3,24 @@
 
 #include "lib/types.h"
 
+#undef BIT
 #define BIT(n) (1ull << (n))
+
+/* As in lib/types.h: beside a port's own. */
+#undef bit_first
+#undef bit_last
+#undef bit_count
+#undef bits_low
+#undef is_aligned
+#undef align_down
+#undef align_up
+#define bit_first  lib_bit_first
+#define bit_last   lib_bit_last
+#define bit_count  lib_bit_count
+#define bits_low   lib_bits_low
+#define is_aligned lib_is_aligned
+#define align_down lib_align_down
+#define align_up   lib_align_up
 
 /* The lowest set bit's position; v must not be 0. */
 static inline unsigned bit_first(uint64_t v)

@@ -3,27 +3,60 @@
  * A row is a static constant struct; a pointer to it is put into a linker section named after the table, and a
  * reader walks the section. Pointers, not structs: compilers may pad structs in a section apart, so that a walk
  * with ++ would leave the rails. The section's name is a C identifier, so the linker gives its bounds as
- * __start_NAME and __stop_NAME; linker.ld keeps table_* from garbage collection. Rows have no order of their own:
- * whoever prints a table sorts it by name.
+ * __start_NAME and __stop_NAME. Rows have no order of their own: whoever prints a table sorts it by name.
+ *
+ * Nothing refers to a row, so what may drop it is dealt with here, and by mm_init, which looks for rows of its own:
+ *
+ *   the compiler     `used` keeps the pointer
+ *   --gc-sections    `retain` marks the section as not to be collected, for any linker that knows the mark (GNU ld from
+ *                    2.36 on, lld from 13 on); gcc 11 and clang 13 set it. Where the compiler can't, a linker script
+ *                    must say KEEP(*(table_*)), as linker.ld does
+ *   all of a table   the bounds aren't weak: without a section of that name the program doesn't link. So that a table
+ *                    may have no row (a feature is left out), whoever declares it puts nothing, 0 bytes, into the
+ *                    section
+ *   a static library an object that nobody calls isn't taken out of it, rows and all: TABLE_FILE and TABLE_NEEDS
  *
  * Here are the rows that mm/ and drivers/ declare too. A table that only the kernel has (commands, benches) is
- * declared there with the same two macros.
+ * declared there with the same macros.
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef TABLE_KEEP
+#if __has_attribute(retain)
+#define TABLE_KEEP used, retain
+#else
+#define TABLE_KEEP used
+#endif
+#endif
 
 #define TABLE_ADD(table, row) \
-	static const void *const table##_ptr_##row __attribute__((section("table_" #table), used)) = &(row)
+	static const void *const table##_ptr_##row __attribute__((section("table_" #table), TABLE_KEEP)) = &(row)
 
-#define TABLE_DECLARE(table)                                                    \
-	extern const void *const __start_table_##table[] __attribute__((weak)); \
-	extern const void *const __stop_table_##table[] __attribute__((weak))
+/* The array of nothing makes sure that there is a section. */
+#define TABLE_DECLARE(table)                              \
+	extern const void *const __start_table_##table[]; \
+	extern const void *const __stop_table_##table[];  \
+	__extension__ static const void *const table##_any[0] __attribute__((section("table_" #table), TABLE_KEEP)) = {}
 
 /* Runs the statement that follows with `const type *row` set to each row of the table in turn. */
 #define TABLE_FOR_EACH(table, type, row)                                                                       \
 	for (const void *const *row##_at = __start_table_##table; row##_at < __stop_table_##table; row##_at++) \
-		for (const type *row = *row##_at, *row##_once = row; row##_once; row##_once = NULL)
+		for (const type *row = (const type *)*row##_at, *row##_once = row; row##_once; row##_once = NULL)
+
+/* A file that has rows, and nothing that those who want the rows would call, says TABLE_FILE(name); a file that is never
+ * without it says TABLE_NEEDS(name), and so brings it along out of a static library. */
+#define TABLE_FILE(name)                     \
+	extern const char table_file_##name; \
+	const char table_file_##name = 0
+#define TABLE_NEEDS(name)                    \
+	extern const char table_file_##name; \
+	static const char *const table_needs_##name __attribute__((used)) = &table_file_##name
 
 /* A counter or gauge: shown by `stats`, read by stat_value. A row is of one of three kinds:
  *
@@ -139,3 +172,7 @@ struct preset_row {
 	TABLE_ADD(preset, preset_##ident)
 
 TABLE_DECLARE(preset);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,29 +1,38 @@
 /* The words every layer speaks: sizes, frame numbers, addresses.
  *
- *   frame   4 KiB of physical memory              pfn    its number, paddr >> 12
- *   block   1 << order frames, naturally aligned  area   2 MiB, 512 frames, one order-9 block
+ * Many a kernel has some of these itself. In mm/ the port, and through it the kernel around, is seen first: what it
+ * says stays as it was read, and what follows means ours. So ours take the place of its macros, and its functions and
+ * ours, which have names of their own behind these, are different ones.
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "lib/frame.h"
 
-typedef uint64_t pfn_t;	  /* frame number */
-typedef uint64_t paddr_t; /* physical byte address */
-
-#define FRAME_SHIFT 12u
-#define FRAME_SIZE  (1ul << FRAME_SHIFT)
-
+#undef KIB
+#undef MIB
+#undef GIB
 #define KIB (1ull << 10)
 #define MIB (1ull << 20)
 #define GIB (1ull << 30)
 
+#undef ARRAY_LEN
+#undef CONTAINER_OF
 #define ARRAY_LEN(a)			(sizeof(a) / sizeof((a)[0]))
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+#undef likely
+#undef unlikely
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+
+#undef smaller
+#undef larger
+#undef pfn_to_paddr
+#undef paddr_to_pfn
+#define smaller	     lib_smaller
+#define larger	     lib_larger
+#define pfn_to_paddr lib_pfn_to_paddr
+#define paddr_to_pfn lib_paddr_to_pfn
 
 static inline uint64_t smaller(uint64_t a, uint64_t b)
 {

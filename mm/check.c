@@ -82,22 +82,34 @@ static bool check_ladders(struct mm *mm, uint32_t a)
 	return true;
 }
 
+/* Whether the 64 areas from a on are listed where their fit says, in each class's part maps and maps of whole areas,
+ * and nowhere else. The maps that there should be are made of the fits and compared as they are: a bit at a time this
+ * would be most of the walk. */
 static bool check_listed(struct mm *mm, uint32_t a)
 {
-	const struct area *area = &mm->areas[a];
 	const struct gib *g = &mm->gibs[a / GIB_AREAS];
-	unsigned w = a % GIB_AREAS / 64;
-	unsigned kind = (area->fit & FIT_WHOLE(CLASS_ALL)) != 0 ? 2 : (area->fit & FIT_COARSE) != 0 ? 1 : 0;
+	struct parts want = {0};
+	uint64_t whole[CLASS_COUNT] = {0};
 
+	for (unsigned i = 0; i < 64 && a + i < mm->area_count; i++) {
+		const uint64_t fits = mm->areas[a + i].fit;
+		unsigned kind = (fits & FIT_WHOLE(CLASS_ALL)) != 0 ? 2 : (fits & FIT_COARSE) != 0 ? 1 : 0;
+		for (unsigned c = 0; fits != 0 && c < CLASS_COUNT; c++) {
+			unsigned fit = fit_of(fits, c);
+			if (fit != 0 && fit <= MM_ORDER_AREA)
+				want.map[c][kind * MM_ORDER_AREA + fit - 1] |= BIT(i);
+			whole[c] |= (fits & FIT_WHOLE(c)) != 0 ? BIT(i) : 0;
+		}
+	}
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		for (unsigned part = 0; part < PART_COUNT; part++) {
-			bool listed = (mm->parts[a / 64].map[c][part] >> (a % 64) & 1) != 0;
-			unsigned fit = part % MM_ORDER_AREA + 1;
-			EXPECT(listed == (fit_of(area->fit, c) == fit && part / MM_ORDER_AREA == kind),
-			       "area %u class %u part %u: listed %d", a, c, part, listed);
+			uint64_t wrong = mm->parts[a / 64].map[c][part] ^ want.map[c][part];
+			EXPECT(wrong == 0, "area %u class %u part %u: listed %d", a + bit_first(wrong), c, part,
+			       (want.map[c][part] & wrong) == 0);
 		}
-		bool whole = (g->whole[c][w] >> (a % 64) & 1) != 0;
-		EXPECT(whole == ((area->fit & FIT_WHOLE(c)) != 0), "area %u class %u: listed whole %d", a, c, whole);
+		uint64_t wrong = g->whole[c][a % GIB_AREAS / 64] ^ whole[c];
+		EXPECT(wrong == 0, "area %u class %u: listed whole %d", a + bit_first(wrong), c,
+		       (whole[c] & wrong) == 0);
 	}
 	return true;
 }
@@ -188,9 +200,7 @@ static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 	s->reported += area->reported;
 	s->reported_zero += area->reported_zero;
 	s->fresh += area->fresh;
-	if (DEBUG && !check_contents(mm, a))
-		return false;
-	return check_listed(mm, a);
+	return !DEBUG || check_contents(mm, a);
 }
 
 /* What the lists of gibs say of themselves: whether a row is empty, and which words of it are. */
@@ -307,14 +317,29 @@ static bool check_hold(struct mm *mm, unsigned i)
 	return true;
 }
 
-static bool check_all(struct mm *mm)
+/* After so many areas, 64 MiB, whoever waits is asked whether it still wants to. */
+#define ASK_AREAS 32u
+
+/* Every area; *stopped: not all of them. */
+static bool check_areas(struct mm *mm, struct sums *s, const struct mm_stop *stop, bool *stopped)
+{
+	for (uint32_t a = 0; a < mm->area_count && !*stopped; a++) {
+		if (!check_area(mm, a, s) || (a % 64 == 0 && !check_listed(mm, a)))
+			return false;
+		*stopped = stop && a % ASK_AREAS == 0 && stop->asked(stop->arg);
+	}
+	return true;
+}
+
+static bool check_all(struct mm *mm, const struct mm_stop *stop, bool *stopped)
 {
 	struct sums s = {0};
 	uint64_t cached = 0;
 
-	for (uint32_t a = 0; a < mm->area_count; a++)
-		if (!check_area(mm, a, &s))
-			return false;
+	if (!check_areas(mm, &s, stop, stopped))
+		return false;
+	if (*stopped)
+		return true;
 	for (uint32_t g = 0; g < mm->gib_count; g++)
 		if (!check_gib(mm, g))
 			return false;
@@ -339,10 +364,17 @@ static bool check_all(struct mm *mm)
 	return true;
 }
 
+enum mm_checked mm_check_until(struct mm *mm, const struct mm_stop *stop)
+{
+	bool stopped = false;
+
+	mm_port_lock(&mm->lock);
+	bool good = check_all(mm, stop, &stopped);
+	mm_port_unlock(&mm->lock);
+	return !good ? MM_CHECKED_BROKEN : stopped ? MM_CHECKED_NOT : MM_CHECKED_GOOD;
+}
+
 bool mm_check(struct mm *mm)
 {
-	mm_port_lock(&mm->lock);
-	bool good = check_all(mm);
-	mm_port_unlock(&mm->lock);
-	return good;
+	return mm_check_until(mm, NULL) == MM_CHECKED_GOOD;
 }

@@ -5,9 +5,11 @@
  * an area is partly ours.
  */
 #include "lib/assert.h"
+#include "lib/table.h"
 #include "mm/contents.h"
 #include "mm/index.h"
 #include "mm/kept.h"
+#include "mm/page_proc.h"
 #include "mm/place.h"
 #include "mm/shuffle.h"
 
@@ -263,10 +265,45 @@ static unsigned class_of(enum mm_fresh fresh)
 	}
 }
 
+/* Rows that a program with mm_init in it can't be without. */
+TABLE_NEEDS(mm_query);
+TABLE_NEEDS(mm_presets);
+
+static bool is_ours(const char *name)
+{
+	return name[0] == 'm' && name[1] == 'm' && name[2] == '.';
+}
+
+/* The first table that hasn't the rows that it must have, or NULL. Such a program would run: with no knobs, and with
+ * page processors that don't give back what an allocation wants. */
+static const char *lost_table(void)
+{
+	bool stats = false, knobs = false, presets = false, procs = false;
+
+	TABLE_FOR_EACH (stat, struct stat_row, row)
+		stats |= is_ours(row->name);
+	TABLE_FOR_EACH (knob, struct knob_row, row)
+		knobs |= is_ours(row->name);
+	TABLE_FOR_EACH (preset, struct preset_row, row)
+		presets |= !!row->settings;
+	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
+		procs |= !!proc->pick;
+	return !stats	  ? "table_stat"
+	       : !knobs	  ? "table_knob"
+	       : !presets ? "table_preset"
+	       : !procs	  ? "table_page_proc"
+			  : NULL;
+}
+
 int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *meta, size_t meta_bytes)
 {
 	struct layout l;
+	const char *lost = lost_table();
 
+	if (lost) {
+		mm_port_log("mm: the linker has dropped rows of section %s, which it must keep (lib/table.h)", lost);
+		return -1;
+	}
 	if (!layout_of(ranges, count, &l)) {
 		mm_port_log("mm: no usable frame in %zu ranges", count);
 		return -1;

@@ -35,6 +35,8 @@ void zero_ledger(struct mm *mm, struct zero_ledger *out)
 	*out = l;
 }
 
+TABLE_FILE(mm_ledger);
+
 STAT_CPUS(hit_frames, "zero.hit_frames", "frames", "asked for as zero, came from stock");
 STAT_CPUS(miss_frames, "zero.miss_frames", "frames", "asked for as zero, zeroed on the spot");
 STAT_CPUS(wasted_frames, "zero.wasted_frames", "frames", "zeroed in vain: given to any, or reported before use");

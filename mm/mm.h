@@ -22,7 +22,11 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 #define MM_ORDER_MAX  18u /* 1 GiB */
 #define MM_ORDER_AREA 9u  /* 2 MiB */
@@ -70,7 +74,7 @@ size_t mm_meta_bytes(const struct mm_range *ranges, size_t count);
  * are left out.
  *
  * meta     mm_meta_bytes() bytes, 64-byte aligned, any contents, the allocator's for ever; not within the ranges
- * Returns 0, or -1 (meta too small, no usable frame; logged) with nothing set up.
+ * Returns 0, or -1 (meta too small, no usable frame, mm's tables lost by the linker; logged) with nothing set up.
  * Cost     a few ns for each 2 MiB area; the bitmaps of areas that are uniform aren't touched. DEBUG builds fill dirty
  *          ranges, which can take long. */
 int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *meta, size_t meta_bytes);
@@ -184,3 +188,13 @@ void mm_totals(struct mm *mm, struct mm_totals *out);
 /* Walks every invariant of every structure. Returns true when all hold; else false, the first one that doesn't is
  * logged with the place. */
 bool mm_check(struct mm *mm);
+
+/* The same for somebody who may not want to wait for the end: DEBUG builds read all that is in stock, which takes a
+ * second or so for a few GiB. stop->asked is called now and then, but with the lock held: it must neither wait nor call
+ * the allocator. */
+enum mm_checked { MM_CHECKED_GOOD, MM_CHECKED_BROKEN, MM_CHECKED_NOT };
+enum mm_checked mm_check_until(struct mm *mm, const struct mm_stop *stop);
+
+#ifdef __cplusplus
+}
+#endif

@@ -147,6 +147,8 @@ static uint64_t stat_cached_frames(void)
 	return cached_frames(&mm_system);
 }
 
+TABLE_FILE(mm_query);
+
 STAT(mm_managed, "mm.managed_frames", "frames", "frames under the allocator's care", &mm_system.managed);
 STAT_GET(mm_free, "mm.free_frames", "frames", "free frames, cached ones included", free_frames);
 STAT_GET(mm_allocated, "mm.allocated_frames", "frames", "frames that somebody owns", allocated_frames);

@@ -32,6 +32,7 @@ static uint64_t delay_ms = 200;
 static uint64_t batch_blocks = 32;
 static uint64_t timeout_ms = 1000;
 static uint64_t poison = 0;
+static bool poison_wanted; /* the knob is off because nobody keeps zero; the next sink may */
 static uint64_t rate_mbps = 0;
 
 static const char *const off_on[] = {"off", "on", NULL};
@@ -56,7 +57,13 @@ KNOB(report_timeout, .name = "report.timeout_ms", .unit = "ms", .min = 1, .max =
      .help = "how long the device may take to answer before it is reset", .value = &timeout_ms, .changed = changed);
 KNOB(report_rate, .name = "report.rate_mbps", .unit = "MB/s", .max = RATE_MBPS_MAX,
      .help = "as much as is reported at most, on report now too; 0: no limit", .value = &rate_mbps, .changed = changed);
+static void poison_set(void)
+{
+	poison_wanted = false;
+}
+
 KNOB_CHOICE(report_poison, off_on, .name = "report.poison", .unit = "", .boot = true, .value = &poison,
+	    .changed = poison_set,
 	    .help = "report zeroed memory only, which stays zero, where the host promises it (PAGE_POISON)");
 
 bool report_wants_zero_kept(void)
@@ -65,7 +72,34 @@ bool report_wants_zero_kept(void)
 		mm_port_log("report.poison is off: zeroing isn't built in");
 		poison = 0;
 	}
-	return poison != 0;
+	return MM_ZERO && (poison != 0 || poison_wanted);
+}
+
+/* The knob says what is in force: off where nobody keeps zero, on again where somebody does for whom it was meant.
+ * poison_off returns whether that is news. */
+static bool poison_off(const struct mm *mm)
+{
+	const bool news = mm == &mm_system && poison != 0;
+
+	if (news) {
+		poison_wanted = true;
+		poison = 0;
+	}
+	return news;
+}
+
+static void poison_on(const struct mm *mm)
+{
+	if (mm != &mm_system || !poison_wanted)
+		return;
+	poison_wanted = false;
+	poison = 1;
+}
+
+void report_settle(struct mm *mm)
+{
+	if (!mm->report_engine.sink && poison_off(mm))
+		mm_port_log("report.poison is off: there is no reporter");
 }
 
 PRESET(linux, "linux", "report as Linux's free page reporting does", "report.order=9", "report.delay_ms=2000",
@@ -329,6 +363,7 @@ static void forget_sink(struct mm *mm)
 	struct report_engine *e = &mm->report_engine;
 
 	e->sink = NULL;
+	poison_off(mm);
 	e->state = REPORT_IDLE;
 	e->now_frames = 0;
 	demand_nothing(mm);
@@ -338,8 +373,11 @@ static uint64_t step(struct mm *mm)
 {
 	struct report_engine *e = &mm->report_engine;
 	uint64_t now = mm_port_now_ns();
+	const uint64_t resets = e->timeouts;
 
 	look(mm);
+	if (e->sink && e->timeouts != resets && !e->stuck)
+		e->sink->poll(e->sink); /* one that was reset may come up again */
 	if (e->sink && e->sink->capacity == 0 && slots_in_flight(e) == 0) {
 		mm_port_log("report: %s has gone off, there is no reporter", e->sink->name);
 		forget_sink(mm);
@@ -445,8 +483,10 @@ int report_register(struct mm *mm, struct report_sink *sink)
 	}
 	sink->mm = mm;
 	e->sink = sink;
-	if (mm == &mm_system && !sink->keeps_zero)
-		poison = 0; /* the knob says what is in force */
+	if (sink->keeps_zero)
+		poison_on(mm);
+	else
+		poison_off(mm);
 	hold_off_no_more(e);
 	e->state = REPORT_IDLE;
 	if (report_wake_hook)
@@ -477,11 +517,12 @@ int report_unregister(struct mm *mm, struct report_sink *sink)
 		return -1;
 	const bool paused = e->paused;
 	e->paused = true;
-	/* Once more than it may take: the last look resets the device. */
-	for (bool again = true; again && e->sink == sink && !gone;) {
-		again = report_wait(mm, since_ns);
+	for (bool again = true; again && !gone;) {
+		/* In vain it ends with the look that resets the device. */
+		while (again && e->in_flight_frames != 0)
+			again = report_wait(mm, since_ns);
 		if (e->in_flight_frames != 0 || !enter_waiting(e))
-			continue;
+			break;
 		gone = e->in_flight_frames == 0;
 		if (gone && e->sink == sink)
 			forget_sink(mm);
@@ -545,5 +586,6 @@ void report_status(struct mm *mm, struct report_status *out)
 		.errors = e->errors,
 		.timeouts = e->timeouts,
 		.waits = CPU_SUM(mm, alloc_waits),
+		.target_frames = e->sink ? e->sink->target_frames : 0,
 	};
 }

@@ -6,7 +6,11 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct mm;
 
@@ -34,21 +38,27 @@ struct report_range {
  * poll      looks whether the device has answered, and calls report_done for each answer. Cheap when it hasn't. Called
  *           now and then with nothing in flight as well: a device may want other things.
  * reset     the device didn't answer within report.timeout_ms: take it back. On return (true) the device can't touch
- *           any range any more, and all that was in flight is forgotten; false: still not sure, called again later. */
+ *           any range any more, and all that was in flight is forgotten; false: still not sure, called again later.
+ *           A sink may come up again by itself, in poll: it is polled before more is submitted.
+ * target_frames  how many frames the host wants to have for good, for report_status; the sink's to change. */
 struct report_sink {
 	const char *name;
 	struct mm *mm; /* set by report_register */
 	unsigned capacity;
 	unsigned in_flight_max;
 	bool keeps_zero;
+	uint32_t target_frames;
 	int (*submit)(struct report_sink *sink, const struct report_range *ranges, unsigned count, unsigned tag);
 	void (*poll)(struct report_sink *sink);
 	bool (*reset)(struct report_sink *sink);
 };
 
-/* Whether a sink is to see to it that zero stays zero, if its host can: the knob report.poison, which goes to off once
- * a sink of mm_system's has registered that doesn't. */
+/* Whether a sink is to see to it that zero stays zero, if its host can: what the knob report.poison was set to. The
+ * knob itself says what is in force: off once a sink of mm_system's has registered that doesn't, or was taken out. */
 bool report_wants_zero_kept(void);
+
+/* Whoever could have become the reporter at boot has tried: where there is none, nothing is in force either. */
+void report_settle(struct mm *mm);
 
 /* Makes sink the reporter. Returns 0, or -1 when there is one already (logged, named). The sink must stay valid until
  * report_unregister. */
@@ -108,6 +118,11 @@ struct report_status {
 	uint64_t requests;
 	uint64_t errors;
 	uint64_t timeouts;
-	uint64_t waits; /* allocations that waited for an answer */
+	uint64_t waits;		/* allocations that waited for an answer */
+	uint64_t target_frames; /* that the host wants to have for good, which nobody gives it */
 };
 void report_status(struct mm *mm, struct report_status *out);
+
+#ifdef __cplusplus
+}
+#endif

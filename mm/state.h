@@ -7,10 +7,10 @@
  *
  * A search for a run says a class: what is known of its contents. Classes 0 to 4 are the states of a free frame: the
  * first four are the bits zero | reported << 1, the fifth is REPORTED with a third bit, fresh. The other two are
- * unions, for blocks that mix states. Each struct keeps, for each class,
- * a ladder (mm/run.h) that answers "the best fit for this order?" without looking at the words; a struct parts keeps,
- * for each class and order, which of 64 areas have a run of just that order as the largest; gibs say which of their
- * eight have any, and struct mm which gibs. So a search is five looks: orders, gib, parts, area, word.
+ * unions, for blocks that mix states. Each struct keeps, for each class, a ladder (mm/run.h) that answers "the best fit
+ * for this order?" without looking at the words; parts keep, for each class and order, which of 64 areas have a run of
+ * just that order as the largest; gibs say which of their eight have any, and struct mm which gibs. So a search is five
+ * looks: orders, gib, parts, area, word.
  *
  * Locking key
  *   (C) constant after mm_init     (L) mm.lock     (O) owner of the block, no lock     (P) this CPU only

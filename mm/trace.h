@@ -23,8 +23,12 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
 #include "mm/mm.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 enum trace_event { TRACE_ALLOC, TRACE_FREE, TRACE_SPLIT, TRACE_MERGE, TRACE_ZERO, TRACE_REPORT, TRACE_EVENTS };
 
@@ -72,7 +76,7 @@ extern unsigned trace_orders;	   /* MM_ORDER_MAX + 1, or 0 */
 extern unsigned trace_word_orders; /* 7: orders that lie in one word of bits; or 0 */
 extern uint64_t trace_policies;	   /* ZERO_POLICY_FREE, or 0: the same for the policy, where frees look at it */
 
-#define TRACING unlikely(trace_orders == 0)
+#define TRACING __builtin_expect(trace_orders == 0, 0)
 
 /* One event, of a block or of some frames: event, pfn, frames, from and to are set, and caller where there is one. The
  * rest is filled in. */
@@ -120,3 +124,7 @@ void trace_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns, 
 
 /* zero, report: isolated frames are about to be given back as `given` (an enum mm_class, or GIVE_AS_WAS). */
 void trace_worked(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t frames, unsigned given);
+
+#ifdef __cplusplus
+}
+#endif

@@ -25,6 +25,8 @@
 #include "mm/trace.h"
 #include "mm/unzeroed.h"
 
+TABLE_NEEDS(mm_ledger);
+
 static uint64_t batch_frames = 64;
 static uint64_t delay_ms = 10;
 static uint64_t rate_mbps = 0;

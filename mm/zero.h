@@ -6,8 +6,12 @@
  */
 #pragma once
 
-#include "lib/types.h"
+#include "lib/frame.h"
 #include "mm/zero_policy.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct mm;
 
@@ -70,3 +74,7 @@ struct zero_ledger {
 	uint64_t spent_ns;		 /* idle and at free */
 };
 void zero_ledger(struct mm *mm, struct zero_ledger *out);
+
+#ifdef __cplusplus
+}
+#endif

@@ -9,6 +9,7 @@
 #include "lib/bits.h"
 
 #define LAPIC_ID	    0x20u
+#define LAPIC_VERSION	    0x30u
 #define LAPIC_TPR	    0x80u
 #define LAPIC_EOI	    0xb0u
 #define LAPIC_SPURIOUS	    0xf0u
@@ -23,6 +24,14 @@
 #define LVT_MASKED   0x10000u
 #define LVT_NMI	     0x400u
 #define DIVIDE_BY_16 0x3u
+_Static_assert(LAPIC_TIMER_DIVISOR == 16, "as the register is set");
+
+#define BASE_ENABLE  BIT(11)
+#define BASE_X2APIC  BIT(10)
+#define BASE_ADDRESS (bits_low(52) & ~bits_low(12))
+
+#define LVT_ENTRIES_LEAST 3u /* timer, LINT0, LINT1 */
+#define LVT_ENTRIES_MOST  32u
 
 static volatile uint32_t *lapic;
 
@@ -54,15 +63,41 @@ static void pic_off(void)
 		outb(steps[i].port, steps[i].value);
 }
 
-int lapic_init(paddr_t paddr)
+/* Whether what lies at paddr looks like a local APIC; maps it. Read only, since it may be anything. */
+static bool answers(paddr_t paddr)
+{
+	lapic = paddr ? mmio_map(paddr, FRAME_SIZE) : NULL;
+	if (!lapic)
+		return false;
+	const uint32_t version = lapic_read(LAPIC_VERSION), entries = (version >> 16 & 0xff) + 1;
+	return (version & 0xff) != 0 && (version & 0xff) != 0xff && entries >= LVT_ENTRIES_LEAST &&
+	       entries <= LVT_ENTRIES_MOST;
+}
+
+/* On, with registers in memory. From x2APIC mode, in which it has none, the only way there is by off (SDM volume 3,
+ * 11.12.5). Returns where the CPU says they are. */
+static paddr_t enable(void)
+{
+	uint64_t base = rdmsr(MSR_APIC_BASE);
+
+	if (base & BASE_X2APIC) {
+		base &= ~(uint64_t)(BASE_X2APIC | BASE_ENABLE);
+		wrmsr(MSR_APIC_BASE, base);
+	}
+	wrmsr(MSR_APIC_BASE, base | BASE_ENABLE);
+	return base & BASE_ADDRESS;
+}
+
+paddr_t lapic_init(paddr_t paddr)
 {
 	if (!(cpuid(1).d & BIT(9)))
-		return -1;
-	lapic = mmio_map(paddr, FRAME_SIZE);
-	if (!lapic)
-		return -1;
+		return 0;
 	pic_off();
-	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | BIT(11));
+	const paddr_t by_cpu = enable();
+	if (answers(by_cpu))
+		paddr = by_cpu;
+	else if (!answers(paddr))
+		return 0;
 	lapic_write(LAPIC_TPR, 0);
 	lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
 	lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
@@ -71,7 +106,7 @@ int lapic_init(paddr_t paddr)
 	lapic_write(LAPIC_TIMER_DIVIDE, DIVIDE_BY_16);
 	lapic_write(LAPIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS); /* enabled */
 	lapic_write(LAPIC_EOI, 0);
-	return 0;
+	return paddr;
 }
 
 void lapic_eoi(void)

@@ -6,9 +6,9 @@
 
 #include "lib/types.h"
 
-/* Masks the 8259s and enables the local APIC, whose registers lie at paddr. Returns 0, or -1: the CPU has none, or it
- * can't be mapped. */
-int lapic_init(paddr_t paddr);
+/* Masks the 8259s and enables the local APIC. Its registers lie where the CPU's own register says, or else, where none
+ * answer there, at paddr, which is what the firmware says. Returns where; 0: the CPU has none, or none answer. */
+paddr_t lapic_init(paddr_t paddr);
 
 /* One IOAPIC and the first global system interrupt it serves; all its inputs are masked. Returns 0, or -1: can't be
  * mapped, or too many. */

@@ -66,15 +66,20 @@ struct cpuid {
 	uint32_t a, b, c, d;
 };
 
+/* Whether the CPU knows the leaf or not: what it doesn't know reads as anything. */
+static inline struct cpuid cpuid_at(uint32_t leaf)
+{
+	struct cpuid r;
+	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(0));
+	return r;
+}
+
 /* All zero when the CPU doesn't know the leaf. */
 static inline struct cpuid cpuid(uint32_t leaf)
 {
-	struct cpuid r;
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf & 0x80000000u), "c"(0));
-	if (r.a < leaf)
+	if (cpuid_at(leaf & 0x80000000u).a < leaf)
 		return (struct cpuid){0, 0, 0, 0};
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(0));
-	return r;
+	return cpuid_at(leaf);
 }
 
 static inline uint64_t read_cr0(void)

@@ -12,7 +12,7 @@
 #define REDIRECT_LEVEL	0x8000u
 #define REDIRECT_MASKED 0x10000u
 
-#define IOAPIC_MAX 8u
+#define IOAPIC_MAX 64u /* as many as the ACPI tables give */
 #define ISA_IRQS   16u
 
 static struct ioapic {

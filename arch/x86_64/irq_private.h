@@ -16,6 +16,8 @@ void lapic_eoi(void);
 /* The boot CPU's id, for routing. */
 uint32_t lapic_id(void);
 
+#define LAPIC_TIMER_DIVISOR 16u /* of the local APIC's clock */
+
 /* The local APIC's timer counts down from so many ticks to 0, once; 0: it stands still. At 0 it interrupts with the
  * vector that it was given, or doesn't interrupt while that is 0. And where it has got to. */
 void lapic_timer_mode(unsigned vector);

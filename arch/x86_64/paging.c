@@ -185,6 +185,27 @@ bool paging_lookup(uint64_t va, paddr_t *paddr, unsigned *flags)
 	return false;
 }
 
+bool paging_any(uint64_t va, uint64_t bytes)
+{
+	const uint64_t end = va + bytes;
+
+	while (active && va < end) {
+		unsigned level = 3;
+
+		/* Down to where nothing is mapped, which may be far up. */
+		for (;; level--) {
+			const uint64_t *entry = entry_at(va, level, MISSING_STAY);
+
+			if (!entry || !(*entry & PTE_PRESENT))
+				break;
+			if (level == 0 || (level < 3 && (*entry & PTE_LARGE)))
+				return true;
+		}
+		va = align_down(va, entry_bytes(level)) + entry_bytes(level);
+	}
+	return false;
+}
+
 void paging_activate(void)
 {
 	struct cpuid features = cpuid(7);

@@ -51,6 +51,9 @@ paddr_t paging_unmap(uint64_t va);
 /* The address that va translates to; false: not mapped. flags gets PAGING_* (may be NULL). */
 bool paging_lookup(uint64_t va, paddr_t *paddr, unsigned *flags);
 
+/* Whether anything is mapped in that run, which doesn't reach the end of the address space. Quick where nothing is. */
+bool paging_any(uint64_t va, uint64_t bytes);
+
 /* A second address space, for calling the firmware: the same upper half, and in the lower one memory where it lies,
  * readable, writable and executable, for as much as was mapped so. What is mapped twice stays as it was first. Returns
  * as paging_map does. */

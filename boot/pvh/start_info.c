@@ -44,6 +44,7 @@ enum { E820_RAM = 1, E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE, E820_DIS
 /* UEFI specification 2.10, section 7.2.3. */
 enum { EFI_RESERVED = 0, EFI_LOADER_DATA = 2, EFI_CONVENTIONAL = 7, EFI_UNUSABLE, EFI_ACPI, EFI_NVS };
 enum { EFI_PERSISTENT = 14 };
+#define EFI_MEMORY_WB 0x8ull /* which a map in this format doesn't tell: RAM can be cached */
 
 static bool refuse(struct pvh_error *error, const char *what, uint64_t value, const char *rule)
 {
@@ -86,6 +87,7 @@ static void add(const struct pvh_reader *r, struct boot_info *info, uint32_t typ
 			.paddr = first << PAGE_BITS,
 			.pages = end - first,
 			.type = type,
+			.attributes = type == EFI_RESERVED ? 0 : EFI_MEMORY_WB,
 		};
 }
 

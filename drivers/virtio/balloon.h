@@ -28,8 +28,11 @@
  *   as they are. (QEMU 7.2 has one balloon at most.)
  * Interrupts  are switched off; mm/report polls the sink, often while something is in flight.
  * Memory  A frame for each queue's rings, and none of them is freed before the device's status read 0 after a reset.
- * Errors  A device that breaks the ring's rules or doesn't answer is reset once, when mm/report asks for it, and left
- *   off from then on.
+ * Errors  A device that breaks the ring's rules, says that it has failed, or doesn't answer, when mm/report asks for
+ *   it, is reset and brought up again, once; the next time it is left off until balloon_restart. One that fails while
+ *   it is brought up first is left off for good.
+ * The host's target (num_pages)  isn't obeyed: nothing is inflated. It is looked at ten times a second at most,
+ *   whenever mm/report polls; each change is logged, balloon.target_frames and report_status have the newest.
  * Locks  none of its own: mm/report never calls a sink twice at once.
  */
 #pragma once
@@ -47,3 +50,8 @@ bool balloon_match(const struct pci_function *f);
 /* Brings the device up and registers it as mm's reporter, unless there is one. b must stay valid for ever.
  * Returns 0; -1 (logged) when it can't be used: then b holds nothing, unless the device never finished its reset. */
 int balloon_start(struct balloon *b, struct mm *mm, const struct pci_function *f);
+
+/* Takes the balloon that reports, or did, down and brings it up anew; it may fail once more then. By a thread; it may
+ * wait for report.timeout_ms and a second. Returns 0; -1 (logged) when there has been none, another reports, or the
+ * device fails. */
+int balloon_restart(void);

@@ -1,5 +1,5 @@
 /* The insides of the balloon's driver, for its files and for tests. balloon.c, which brings the device up and takes it
- * down, uses the other two; balloon_report.c uses balloon_stats.c; never the other way round.
+ * down, uses the others; balloon_report.c uses balloon_stats.c; never the other way round.
  *
  * Key: drivers/drivers.h. The user of all balloons is whoever is inside mm/report.
  */
@@ -35,7 +35,12 @@ struct balloon {
 	enum balloon_state state; /* (U) */
 	struct virtio_pci pci;	  /* by their fields, as the queues */
 	struct virtio_queue reporting, stats;
-	bool stats_used; /* (C) STATS_VQ was negotiated */
+	bool stats_used;   /* (C) STATS_VQ was negotiated */
+	bool answered;	   /* (U) it has answered a report since it was brought up */
+	bool restart_left; /* (U) when it fails it is brought up again by itself, once */
+	bool told;	   /* (U) it is taken down by balloon_restart */
+	bool failed;	   /* (U) it said so (DEVICE_NEEDS_RESET) */
+	uint64_t watch_ns; /* (U) when it is looked after next */
 	struct balloon_request {
 		unsigned tag;	 /* (U) */
 		unsigned chains; /* (U) not answered yet; 0: the request is free */
@@ -52,6 +57,8 @@ struct balloon_counters {
 	uint64_t stats_buffers; /* (U) */
 	uint64_t broken_queues; /* (U) */
 	uint64_t resets;	/* (U) */
+	uint64_t restarts;	/* (U) */
+	uint64_t target_frames; /* (U) */
 };
 extern struct balloon_counters balloon_counters; /* by their fields */
 
@@ -82,5 +89,14 @@ void balloon_report_poll(struct balloon *b);
 /* Whether nothing is in flight. */
 bool balloon_report_idle(const struct balloon *b);
 
-/* After a reset: nothing is in flight any more, nor may be again. */
-void balloon_report_off(struct balloon *b);
+/* After a reset: nothing is in flight any more. */
+void balloon_report_forget(struct balloon *b);
+
+/* --- balloon_watch.c: what the device says without being asked --- */
+
+/* Reads the host's target, while it is brought up. */
+void balloon_watch_start(struct balloon *b);
+
+/* Ten times a second at most: whether the device is well, and, said when it has changed, what the host's target is.
+ * False: it has failed and wants to be reset. */
+bool balloon_watch(struct balloon *b);

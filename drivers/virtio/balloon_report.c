@@ -80,6 +80,7 @@ void balloon_report_poll(struct balloon *b)
 		if (--request->chains)
 			continue;
 		balloon_counters.answers++;
+		b->answered = true;
 		report_done(&b->sink, request->tag, dropped);
 	}
 }
@@ -93,9 +94,8 @@ bool balloon_report_idle(const struct balloon *b)
 	return true;
 }
 
-void balloon_report_off(struct balloon *b)
+void balloon_report_forget(struct balloon *b)
 {
 	for (unsigned i = 0; i < BALLOON_REQUESTS_MAX; i++)
 		b->requests[i].chains = 0;
-	b->sink.capacity = 0; /* mm/report takes it out */
 }

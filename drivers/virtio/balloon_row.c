@@ -14,7 +14,7 @@ static int start(struct mm *mm, const struct pci_function *f)
 	struct balloon *b;
 
 	if (pfn == MM_PFN_NONE) {
-		driver_port_log("balloon: no memory for the driver of %02x:%02x.%x", f->bus, f->device, f->function);
+		driver_port_log("balloon: no memory for the driver of %s", pci_name(f).text);
 		return -1;
 	}
 	b = driver_port_frame(pfn);
@@ -25,4 +25,5 @@ static int start(struct mm *mm, const struct pci_function *f)
 	return -1;
 }
 
-DRIVER(balloon, .name = "balloon", .absent = "reporting is off", .match = balloon_match, .start = start);
+DRIVER(balloon, .name = "balloon", .absent = "reporting is off", .match = balloon_match, .start = start,
+       .restart = balloon_restart);

@@ -30,6 +30,10 @@ STAT(balloon_stats, "balloon.stats_buffers", "buffers", "memory statistics given
 STAT(balloon_broken, "balloon.broken_queues", "queues", "queues the balloon wrote nonsense into",
      &balloon_counters.broken_queues);
 STAT(balloon_resets, "balloon.resets", "resets", "times the balloon was taken down", &balloon_counters.resets);
+STAT(balloon_restarts, "balloon.restarts", "restarts", "times the balloon was brought up again",
+     &balloon_counters.restarts);
+STAT(balloon_target, "balloon.target_frames", "frames", "the host wants the balloon to hold; it holds none",
+     &balloon_counters.target_frames);
 
 void balloon_kick(struct virtqueue *q)
 {

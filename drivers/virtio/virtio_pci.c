@@ -1,4 +1,4 @@
-/* The modern PCI transport of virtio: capabilities, status handshake, the device's configuration. */
+/* The modern PCI transport of virtio: capabilities, status, the device's configuration. */
 #include "drivers/virtio/virtio_pci.h"
 
 #include "lib/bits.h"
@@ -22,21 +22,9 @@
 	CFG_DEVICE /* 5, access through configuration space, has no memory of its own; others aren't ours */
 
 /* 4.1.4.3 Common configuration structure layout */
-#define COMMON_DEVICE_FEATURE_SELECT 0x00u
-#define COMMON_DEVICE_FEATURE	     0x04u
-#define COMMON_DRIVER_FEATURE_SELECT 0x08u
-#define COMMON_DRIVER_FEATURE	     0x0cu
-#define COMMON_STATUS		     0x14u
-#define COMMON_GENERATION	     0x15u
-#define COMMON_BYTES		     0x38u /* with the queues' registers, virtio_queue.c */
-
-/* 2.1 Device Status Field */
-#define STATUS_ACKNOWLEDGE 0x01u
-#define STATUS_DRIVER	   0x02u
-#define STATUS_DRIVER_OK   0x04u
-#define STATUS_FEATURES_OK 0x08u
-#define STATUS_NEEDS_RESET 0x40u
-#define STATUS_FAILED	   0x80u
+#define COMMON_STATUS	  0x14u
+#define COMMON_GENERATION 0x15u
+#define COMMON_BYTES	  0x38u /* with the features' and the queues' registers: virtio_features.c, virtio_queue.c */
 
 #define CONFIG_TRIES	    16u
 #define DEVICE_CONFIG_BYTES 0x1000u /* as much of a device's own configuration as is mapped */
@@ -50,6 +38,8 @@ struct structure {
 
 struct structures {
 	struct structure of[CFG_TYPE_MAX + 1];
+	bool any;      /* a vendor capability */
+	bool unplaced; /* one of them leads to a BAR without an address */
 	uint32_t notify_multiplier;
 };
 
@@ -58,14 +48,14 @@ static volatile void *common(const struct virtio_pci *v, unsigned offset)
 	return v->common + offset;
 }
 
-static uint8_t status_read(const struct virtio_pci *v)
+uint8_t virtio_pci_status(const struct virtio_pci *v)
 {
 	return driver_port_read8(common(v, COMMON_STATUS));
 }
 
-static void status_add(struct virtio_pci *v, uint8_t bits)
+void virtio_pci_status_add(struct virtio_pci *v, uint8_t bits)
 {
-	driver_port_write8(common(v, COMMON_STATUS), (uint8_t)(status_read(v) | bits));
+	driver_port_write8(common(v, COMMON_STATUS), (uint8_t)(virtio_pci_status(v) | bits));
 }
 
 /* What one vendor capability says; -1 when it is of no use here. "The driver MUST ignore" is the specification's word
@@ -85,8 +75,10 @@ static int cap_read(const struct pci_function *f, unsigned at, struct structures
 	index = pci_read8(f, at + CAP_BAR);
 	offset = pci_read32(f, at + CAP_OFFSET);
 	bytes = pci_read32(f, at + CAP_BYTES);
-	if (pci_bar(f, index, &bar))
+	if (pci_bar(f, index, &bar)) {
+		s->unplaced |= pci_bar_size(f, index, &bar) == 0;
 		return -1;
+	}
 	if (bytes == 0 || (uint64_t)offset + bytes > bar.bytes)
 		return -1;
 	if (type == CFG_NOTIFY)
@@ -103,9 +95,15 @@ static const char *structures_find(const struct pci_function *f, struct structur
 
 	pci_cap_begin(&walk, f);
 	while ((at = pci_cap_next(&walk, &id)) != 0) {
-		if (id == PCI_CAP_VENDOR)
-			(void)cap_read(f, at, s);
+		if (id != PCI_CAP_VENDOR)
+			continue;
+		s->any = true;
+		(void)cap_read(f, at, s);
 	}
+	if (!s->any)
+		return "not a modern virtio device: " VIRTIO_PCI_LEGACY;
+	if ((!s->of[CFG_COMMON].found || !s->of[CFG_NOTIFY].found) && s->unplaced)
+		return "the firmware has given the BAR with its registers no address";
 	if (!s->of[CFG_COMMON].found || !s->of[CFG_NOTIFY].found)
 		return "no usable common or notification structure: not a modern virtio device";
 	if (s->of[CFG_COMMON].bytes < COMMON_BYTES)
@@ -117,8 +115,7 @@ static const char *structures_find(const struct pci_function *f, struct structur
 
 static int refuse(const struct virtio_pci *v, const char *why)
 {
-	driver_port_log("%s %02x:%02x.%x: %s: left alone", v->name, v->function.bus, v->function.device,
-			v->function.function, why);
+	driver_port_log("%s %s: %s: left alone", v->name, pci_name(&v->function).text, why);
 	return -1;
 }
 
@@ -143,55 +140,15 @@ int virtio_pci_open(struct virtio_pci *v, const struct pci_function *f, const ch
 	if (!v->common || (device->found && !v->device))
 		return refuse(v, "its registers can't be mapped");
 
-	pci_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER | PCI_COMMAND_INTX_DISABLE, 0);
+	return virtio_pci_reopen(v);
+}
+
+int virtio_pci_reopen(struct virtio_pci *v)
+{
+	pci_command(&v->function, PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER | PCI_COMMAND_INTX_DISABLE, 0);
 	if (!virtio_pci_reset(v, VIRTIO_PCI_RESET_NS)) {
 		virtio_pci_close(v);
 		return refuse(v, "it doesn't finish its reset");
-	}
-	return 0;
-}
-
-static uint64_t features_read(struct virtio_pci *v)
-{
-	uint64_t features = 0;
-
-	for (unsigned word = 0; word < 2; word++) {
-		driver_port_write32(common(v, COMMON_DEVICE_FEATURE_SELECT), word);
-		features |= (uint64_t)driver_port_read32(common(v, COMMON_DEVICE_FEATURE)) << (word * 32);
-	}
-	return features;
-}
-
-static void features_write(struct virtio_pci *v, uint64_t features)
-{
-	for (unsigned word = 0; word < 2; word++) {
-		driver_port_write32(common(v, COMMON_DRIVER_FEATURE_SELECT), word);
-		driver_port_write32(common(v, COMMON_DRIVER_FEATURE), (uint32_t)(features >> (word * 32)));
-	}
-}
-
-int virtio_pci_negotiate(struct virtio_pci *v, uint64_t needed, uint64_t wanted)
-{
-	uint8_t status;
-
-	needed |= VIRTIO_F_VERSION_1;
-	status_add(v, STATUS_ACKNOWLEDGE);
-	status_add(v, STATUS_DRIVER);
-	v->offered = features_read(v);
-	v->accepted = v->offered & (needed | wanted);
-	if ((v->offered & needed) != needed) {
-		driver_port_log("%s: offers features %#llx, of which %#llx would be needed and are missing", v->name,
-				(unsigned long long)v->offered, (unsigned long long)(needed & ~v->offered));
-		return -1;
-	}
-	features_write(v, v->accepted);
-	status_add(v, STATUS_FEATURES_OK);
-	/* 2.2.2: a device that can't do with this subset leaves the bit clear. One that is gone reads as ones. */
-	status = status_read(v);
-	if (!(status & STATUS_FEATURES_OK) || (status & (STATUS_NEEDS_RESET | STATUS_FAILED))) {
-		driver_port_log("%s: refuses the features %#llx, status %#x", v->name, (unsigned long long)v->accepted,
-				status);
-		return -1;
 	}
 	return 0;
 }
@@ -221,12 +178,12 @@ int virtio_pci_config_write(struct virtio_pci *v, unsigned offset, uint32_t word
 
 void virtio_pci_live(struct virtio_pci *v)
 {
-	status_add(v, STATUS_DRIVER_OK);
+	virtio_pci_status_add(v, VIRTIO_STATUS_DRIVER_OK);
 }
 
 void virtio_pci_failed(struct virtio_pci *v)
 {
-	status_add(v, STATUS_FAILED);
+	virtio_pci_status_add(v, VIRTIO_STATUS_FAILED);
 }
 
 bool virtio_pci_reset(struct virtio_pci *v, uint64_t timeout_ns)
@@ -234,7 +191,7 @@ bool virtio_pci_reset(struct virtio_pci *v, uint64_t timeout_ns)
 	uint64_t start = driver_port_now_ns();
 
 	driver_port_write8(common(v, COMMON_STATUS), 0);
-	while (status_read(v) != 0) {
+	while (virtio_pci_status(v) != 0) {
 		if (driver_port_now_ns() - start >= timeout_ns)
 			return false;
 		driver_port_relax();

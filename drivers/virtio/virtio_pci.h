@@ -19,7 +19,21 @@
 #define VIRTIO_PCI_RESET_NS 1000000000ull
 
 /* 6 Reserved Feature Bits */
-#define VIRTIO_F_VERSION_1 (1ull << 32)
+#define VIRTIO_F_VERSION_1	 (1ull << 32)
+#define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
+#define VIRTIO_F_ORDER_PLATFORM	 (1ull << 36)
+
+/* 2.1 Device Status Field */
+#define VIRTIO_STATUS_ACKNOWLEDGE 0x01u
+#define VIRTIO_STATUS_DRIVER	  0x02u
+#define VIRTIO_STATUS_DRIVER_OK	  0x04u
+#define VIRTIO_STATUS_FEATURES_OK 0x08u
+#define VIRTIO_STATUS_NEEDS_RESET 0x40u
+#define VIRTIO_STATUS_FAILED	  0x80u
+
+/* What to do about a device that has nothing else, for the log. */
+#define VIRTIO_PCI_LEGACY \
+	"it has the legacy interface alone, which isn't used here; QEMU's has the modern one with disable-modern=off"
 
 struct virtio_queue;
 
@@ -32,9 +46,12 @@ struct virtio_pci {
 	paddr_t notify_base;	      /* (C) */
 	uint32_t notify_bytes;	      /* (C) */
 	uint32_t notify_multiplier;   /* (C) */
-	uint64_t offered;	      /* (C) feature bits, after virtio_pci_negotiate */
-	uint64_t accepted;	      /* (C) the subset that is in force */
-	struct virtio_queue *queues;  /* (U) those that have frames: virtio_queue.c's */
+	const char *const
+		*own_features;	     /* (C) by bit: the names of its kind's, set behind virtio_pci_open, for the log */
+	unsigned own_feature_count;  /* (C) */
+	uint64_t offered;	     /* (C) feature bits, after virtio_pci_negotiate */
+	uint64_t accepted;	     /* (C) the subset that is in force */
+	struct virtio_queue *queues; /* (U) those that have frames: virtio_queue.c's */
 };
 
 /* Finds the device's structures and maps them, lets the device decode memory and master the bus, and resets it.
@@ -44,8 +61,15 @@ struct virtio_pci {
  *          bus mastering is off again. */
 int virtio_pci_open(struct virtio_pci *v, const struct pci_function *f, const char *name);
 
+/* Once more, for one that was opened and closed: lets it decode memory and master the bus, and resets it. Returns as
+ * virtio_pci_open does. */
+int virtio_pci_reopen(struct virtio_pci *v);
+
 /* 3.1.1 Driver Requirements: Device Initialization, up to FEATURES_OK, after virtio_pci_open or _reset. VERSION_1 is
- * always required and accepted.
+ * always required and accepted. ACCESS_PLATFORM and ORDER_PLATFORM are accepted where offered: devices are given
+ * physical addresses, which is right as long as nothing translates, and Nought has nothing translate. Behind an IOMMU
+ * that somebody else has set up, or that blocks what isn't set up, the device fails. What is missing, and what a
+ * device insists on, is logged by name.
  *
  * needed   feature bits without which there is no point
  * wanted   further ones that are accepted where offered
@@ -59,6 +83,10 @@ int virtio_pci_config(struct virtio_pci *v, unsigned offset, uint32_t *words, un
 
 /* Writes a 32-bit word of the device's own configuration, at a multiple of 4. Returns 0; -1 when it isn't that long. */
 int virtio_pci_config_write(struct virtio_pci *v, unsigned offset, uint32_t word);
+
+/* The device's status, and more bits of it. */
+uint8_t virtio_pci_status(const struct virtio_pci *v);
+void virtio_pci_status_add(struct virtio_pci *v, uint8_t bits);
 
 /* DRIVER_OK: the device may use the queues, and be notified, from here on. */
 void virtio_pci_live(struct virtio_pci *v);

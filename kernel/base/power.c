@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "arch/x86_64/asm.h"
+#include "arch/x86_64/chipset.h"
 #include "arch/x86_64/firmware.h"
 #include "arch/x86_64/paging.h"
 #include "kernel/base/tty.h"
@@ -13,6 +14,8 @@
 #define PORT_DEBUG_EXIT 0xf4u
 #define PORT_RESET	0xcf9u /* PCI reset control: 6 is a full reset */
 #define PORT_KEYBOARD	0x64u  /* 0xfe pulses the reset line */
+
+#define CPUID_1_C_HYPERVISOR (1u << 31)
 
 /* ACPI specification 6.4, section 4.8.3.2.1: the PM1 control register. */
 #define CONTROL_ACPI_MODE  0x0001u
@@ -118,16 +121,39 @@ static void acpi_power_off(void)
 		inw(p->control_a);
 }
 
+/* Each way that a PC knows; returns never. */
+static _Noreturn void reset(void)
+{
+	if (is_there(&reset_control))
+		write_to(&reset_control, acpi->reset_value);
+	outb(PORT_RESET, 2);
+	outb(PORT_RESET, 6);
+	outb(PORT_KEYBOARD, 0xfe);
+	for (unsigned i = 0; i < PATIENCE; i++)
+		inb(PORT_KEYBOARD);
+	reset_by_fault();
+}
+
+static void reset_at_last(void)
+{
+	reset();
+}
+
 _Noreturn void power_exit(unsigned status)
 {
-	static const struct {
+	/* Nobody stands at a guest's switch, and a panic must not wait for one. On hardware, where nothing failed, a
+	 * reset would only start all of it again. */
+	const bool may_reset = status == POWER_PANIC || (cpuid(1).c & CPUID_1_C_HYPERVISOR);
+	const struct {
 		const char *how;
 		bool (*can)(void);
 		void (*off)(void);
 	} ways[] = {
 		{"by ACPI", acpi_can, acpi_power_off},
 		{"by the firmware", firmware_can, firmware_power_off},
-		{"the machine can be switched off now", NULL, NULL},
+		{"by the chipset", chipset_can, chipset_power_off},
+		{may_reset ? "by a reset" : "the machine can be switched off now", NULL,
+		 may_reset ? reset_at_last : NULL},
 	};
 	static unsigned next; /* (I) one that panics isn't tried again */
 	char line[64];
@@ -146,18 +172,13 @@ _Noreturn void power_exit(unsigned status)
 		if (ways[way].off)
 			ways[way].off();
 	}
+	if (may_reset)
+		reset_by_fault();
 	halt_for_ever();
 }
 
 _Noreturn void power_reboot(void)
 {
 	tty_flush();
-	if (is_there(&reset_control))
-		write_to(&reset_control, acpi->reset_value);
-	outb(PORT_RESET, 2);
-	outb(PORT_RESET, 6);
-	outb(PORT_KEYBOARD, 0xfe);
-	for (unsigned i = 0; i < PATIENCE; i++)
-		inb(PORT_KEYBOARD);
-	reset_by_fault();
+	reset();
 }

@@ -17,7 +17,9 @@ void power_use_acpi(const struct acpi_power *registers);
 
 /* Lets the console's bytes out, then ends the machine by that port. Where there is no such device it says
  * "power-off: status N" in the console's last line, N being 0 (all good), 1 (a command failed) or 3 (panicked), and
- * switches off through ACPI, or else the firmware; where neither can it halts for ever. Any context. */
+ * switches off through ACPI, or else the firmware, or else QEMU's chipset. Where none of them can, as before ACPI's
+ * tables were read, it resets the machine after a panic, and in a virtual machine always; else it says that the machine
+ * can be switched off, and halts for ever. Any context. */
 _Noreturn void power_exit(unsigned status);
 
 /* Resets the machine: by ACPI's reset register where there is one, then as a PC is, at last by a triple fault. */

@@ -5,10 +5,11 @@
 #include "lib/table.h"
 
 /* start is called once, in no particular order, when memory, clock and interrupts are up and threads can be made,
- * before devices are looked for. */
+ * before devices are looked for; settle, which may be NULL, afterwards, ahead of the first command. */
 struct start_row {
 	const char *name;
 	void (*start)(void);
+	void (*settle)(void);
 };
 
 #define START(ident, ...)                                            \

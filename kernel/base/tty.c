@@ -156,7 +156,7 @@ static void rx_taken(void)
 	}
 }
 
-bool tty_interrupted(void)
+bool tty_interrupted(void (*drop)(char byte))
 {
 	bool on = irq_save();
 	uint32_t at = rx_in;
@@ -165,6 +165,8 @@ bool tty_interrupted(void)
 		at--;
 	bool found = at != rx_out;
 	if (found) {
+		while (rx_out + 1 != at)
+			drop((char)rx[rx_out++ % RX_BYTES]);
 		rx_out = at;
 		rx_taken();
 	}
@@ -184,6 +186,11 @@ int tty_peek_until(uint64_t deadline_ns)
 			return byte;
 		thread_block_until(deadline_ns);
 	}
+}
+
+uint64_t tty_deadline_ns(uint64_t from_now_ns)
+{
+	return clock_ns() + from_now_ns;
 }
 
 int tty_getc(void)

@@ -10,8 +10,12 @@ int tty_getc(void);
 /* The next byte, which stays to be read: waits for it until a time on clock_ns, perhaps past. -1: there is none. */
 int tty_peek_until(uint64_t deadline_ns);
 
-/* Whether ^C waits to be read: then takes it, and what was typed ahead of it. For commands that take long. */
-bool tty_interrupted(void);
+/* The time on clock_ns that is so far from now. */
+uint64_t tty_deadline_ns(uint64_t from_now_ns);
+
+/* Whether ^C waits to be read: then takes it, and what was typed ahead of it, of which drop is told byte by byte, with
+ * interrupts off. For commands that take long. */
+bool tty_interrupted(void (*drop)(char byte));
 
 /* Writes bytes as they are, "\n" as "\r\n". A thread waits while the line is busy; at boot and in the idle loop it is
  * polled. Never allocates. */

@@ -198,6 +198,10 @@ static int cmd_free(int argc, char **argv)
 		}
 		return 0;
 	}
+	if (argv[1][0] < '0' || argv[1][0] > '9') {
+		iprintf("%s: takes the number of a handle, or all, not '%.40s'\n", argv[0], argv[1]);
+		return CMD_FAILED;
+	}
 	struct handle *handle = handle_of(argv[0], argv[1]);
 	if (!handle)
 		return CMD_FAILED;

@@ -7,6 +7,7 @@
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/complete.h"
 #include "kernel/shell/json.h"
+#include "kernel/shell/nearest.h"
 #include "kernel/shell/sorted.h"
 #include "kernel/shell/wrap.h"
 
@@ -68,7 +69,13 @@ static int cmd_bench(int argc, char **argv)
 	}
 	const struct bench_row *row = TABLE_FIND(bench, argv[1]);
 	if (!row) {
-		iprintf("bench: there is no bench '%.40s', `bench list` lists them\n", argv[1]);
+		struct nearest n;
+		char hint[NEAREST_TEXT_BYTES];
+		nearest_begin(&n, argv[1]);
+		NEAREST_TABLE(&n, bench);
+		nearest_offer(&n, "list");
+		iprintf("bench: there is no bench '%.40s'%s\n", argv[1],
+			nearest_text(&n, ", `bench list` lists them", hint, sizeof(hint)));
 		return CMD_FAILED;
 	}
 	char name[40];

@@ -11,6 +11,7 @@
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/complete.h"
 #include "kernel/shell/knob.h"
+#include "kernel/shell/names.h"
 #include "kernel/shell/sorted.h"
 #include "kernel/shell/wrap.h"
 
@@ -124,7 +125,12 @@ static int cmd_help(int argc, char **argv)
 	else if (count == 0)
 		print_all();
 	else if (!print_word(argv[1])) {
-		iprintf("help: there is nothing called '%.40s', `help` lists commands and topics\n", argv[1]);
+		struct nearest n;
+		char hint[NEAREST_TEXT_BYTES];
+		nearest_begin(&n, argv[1]);
+		names_offer(&n);
+		iprintf("help: there is nothing called '%.40s'%s\n", argv[1],
+			nearest_text(&n, ", `help` lists commands and topics", hint, sizeof(hint)));
 		return CMD_FAILED;
 	}
 	return 0;

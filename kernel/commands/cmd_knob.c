@@ -6,6 +6,8 @@
 #include "kernel/console/console.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/knob.h"
+#include "kernel/shell/line.h"
+#include "kernel/shell/nearest.h"
 #include "kernel/shell/sorted.h"
 #include "kernel/shell/wrap.h"
 
@@ -26,9 +28,40 @@ void knob_print(const struct knob_row *row)
 	wrap_print((unsigned)column, HELP_COLUMN, text);
 }
 
+/* Settings as on the kernel's command line, from words that belong to one line: all or none. */
+static int assign(int count, char **words)
+{
+	char line[LINE_BYTES_MAX + 1], err[KNOB_ERROR_BYTES];
+
+	for (int pass = 0; pass < 2; pass++) {
+		char *rest = line, *word;
+		line[0] = '\0';
+		for (int i = 0; i < count; i++) {
+			strcat(line, i ? " " : "");
+			strcat(line, words[i]);
+		}
+		while ((word = knob_next_word(&rest))) {
+			if ((pass == 0 ? knob_try : knob_assign)(word, KNOB_RUNNING, err, sizeof(err)) != 0) {
+				iprintf("knob: %s\n", err);
+				return CMD_FAILED;
+			}
+		}
+	}
+	return 0;
+}
+
+/* KNOB=VALUE, perhaps with blanks around the =, which KNOB VALUE has none of where it would stand. */
+static bool is_assignment(int count, char **words)
+{
+	return (count >= 1 && strchr(words[0], '=')) || (count >= 2 && words[1][0] == '=');
+}
+
 static int cmd_knob(int argc, char **argv)
 {
 	char err[KNOB_ERROR_BYTES];
+
+	if (is_assignment(argc - 1, argv + 1))
+		return assign(argc - 1, argv + 1);
 	int count = cmd_args(argc, argv, NULL, "KNOB and VALUE", 0, 2);
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
@@ -38,20 +71,19 @@ static int cmd_knob(int argc, char **argv)
 			knob_print(row);
 		return 0;
 	}
-	const struct knob_row *row = TABLE_FIND(knob, argv[1]);
+	const struct knob_row *row = knob_find(argv[1], err, sizeof(err));
 	if (count == 1 && row) {
 		knob_print(row);
 		return 0;
 	}
 	if (count == 2 && knob_set(argv[1], argv[2], err, sizeof(err)) == 0)
 		return 0;
-	if (count == 1)
-		sniprintf(err, sizeof(err), "there is no knob '%.40s', `knob` lists them", argv[1]);
 	iprintf("knob: %s\n", err);
 	return CMD_FAILED;
 }
 
-CMD(knob, "knob", "[KNOB [VALUE]]", "list the settings, show one, or change it", cmd_knob);
+CMD(knob, "knob", "[KNOB [VALUE]]", "list the settings, show one, or change it; KNOB=VALUE, too, and several",
+    cmd_knob);
 
 /* Whether this build has the knob of a setting; one of a feature that was left out has not. */
 static bool is_here(const char *setting)
@@ -103,7 +135,12 @@ static int cmd_preset(int argc, char **argv)
 	}
 	const struct preset_row *preset = TABLE_FIND(preset, argv[1]);
 	if (!preset) {
-		iprintf("preset: there is no preset '%.40s', `preset` lists them\n", argv[1]);
+		struct nearest n;
+		char hint[NEAREST_TEXT_BYTES];
+		nearest_begin(&n, argv[1]);
+		NEAREST_TABLE(&n, preset);
+		iprintf("preset: there is no preset '%.40s'%s\n", argv[1],
+			nearest_text(&n, ", `preset` lists them", hint, sizeof(hint)));
 		return CMD_FAILED;
 	}
 	return apply(preset);

@@ -1,6 +1,7 @@
 /* buddy, mem and check: what the allocator holds, where the memory went, and whether it all adds up. */
 #include <stdio.h>
 
+#include "kernel/console/console.h"
 #include "kernel/memory/memory.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/json.h"
@@ -98,16 +99,30 @@ static int cmd_mem(int argc, char **argv)
 
 CMD(mem, "mem", "", "where the memory went", cmd_mem);
 
+static bool check_asked(void *unused)
+{
+	(void)unused;
+	return console_interrupt_waits();
+}
+
 static int cmd_check(int argc, char **argv)
 {
+	const struct mm_stop stop = {.asked = check_asked};
+
 	if (cmd_args(argc, argv, NULL, NULL, 0, 0) == CMD_FAILED)
 		return CMD_FAILED;
-	if (!mm_check(&mm_system)) {
+	switch (mm_check_until(&mm_system, &stop)) {
+	case MM_CHECKED_GOOD:
+		iprintf("check: every invariant holds\n");
+		return 0;
+	case MM_CHECKED_BROKEN:
 		iprintf("check: an invariant is broken, the log says which\n");
-		return CMD_FAILED;
+		break;
+	case MM_CHECKED_NOT:
+		console_interrupted(argv[0]);
+		break;
 	}
-	iprintf("check: every invariant holds\n");
-	return 0;
+	return CMD_FAILED;
 }
 
 CMD(check, "check", "", "walk every invariant of the allocator", cmd_check);

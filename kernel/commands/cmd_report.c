@@ -1,6 +1,7 @@
 /* report: giving memory back to the host. */
 #include <stdio.h>
 
+#include "drivers/drivers.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/work.h"
 #include "mm/mm.h"
@@ -24,6 +25,8 @@ static void print_status(const struct report_status *s)
 	iprintf("errors      %10lu\n", s->errors);
 	iprintf("timeouts    %10lu\n", s->timeouts);
 	iprintf("waits       %10lu allocations that waited for an answer\n", s->waits);
+	if (s->target_frames != 0)
+		iprintf("asked for   %10lu frames by the host, which is not obeyed\n", s->target_frames);
 }
 
 static void work_look(struct work *out)
@@ -59,11 +62,19 @@ static void work_resume(void)
 WORK(report, .name = "report", .what = "reporting", .look = work_look, .now = work_now, .pause = work_pause,
      .resume = work_resume);
 
+static int restart(void)
+{
+	if (drivers_restart() != 0)
+		return 0;
+	iprintf("report: no balloon could be brought up, `log` says why; one that failed at boot isn't tried again\n");
+	return CMD_FAILED;
+}
+
 static int cmd_report(int argc, char **argv)
 {
-	static const char *const verbs[] = {"status", "now", "pause", "resume", NULL};
+	static const char *const verbs[] = {"status", "now", "pause", "resume", "restart", NULL};
 	struct report_status status;
-	int count = cmd_args(argc, argv, NULL, "status, now, pause or resume", 0, 1);
+	int count = cmd_args(argc, argv, NULL, "status, now, pause, resume or restart", 0, 1);
 	if (count == CMD_FAILED)
 		return CMD_FAILED;
 	int verb = count == 0 ? 0 : cmd_choice(argv[0], argv[1], verbs);
@@ -81,11 +92,13 @@ static int cmd_report(int argc, char **argv)
 		work_now();
 	} else if (verb == 2) {
 		work_pause();
-	} else {
+	} else if (verb == 3) {
 		work_resume();
+	} else {
+		return restart();
 	}
 	return 0;
 }
 
-CMD(report, "report", "[status|now|pause|resume]", "giving memory to the host: its state; all of it now; stop; go on",
-    cmd_report);
+CMD(report, "report", "[status|now|pause|resume|restart]",
+    "giving memory to the host: its state; all of it now; stop; go on; the balloon anew", cmd_report);

@@ -5,6 +5,7 @@
 #include "kernel/console/console.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/json.h"
+#include "kernel/shell/nearest.h"
 #include "kernel/shell/sorted.h"
 #include "kernel/shell/wrap.h"
 
@@ -53,7 +54,12 @@ static int cmd_stats(int argc, char **argv)
 	TABLE_FOR_EACH (stat, struct stat_row, row)
 		found |= wanted(row, prefix);
 	if (!found) {
-		iprintf("stats: no counter begins with '%.40s', `stats` lists them\n", prefix);
+		struct nearest n;
+		char hint[NEAREST_TEXT_BYTES];
+		nearest_begin(&n, prefix);
+		NEAREST_TABLE(&n, stat);
+		iprintf("stats: no counter begins with '%.40s'%s\n", prefix,
+			nearest_text(&n, ", `stats` lists them", hint, sizeof(hint)));
 		return CMD_FAILED;
 	}
 	console_pages();

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "arch/x86_64/clock.h"
-#include "kernel/base/tty.h"
 #include "kernel/console/console.h"
+#include "kernel/console/input.h"
 #include "kernel/console/script.h"
 #include "kernel/sched/wait.h"
 #include "kernel/shell/cmd.h"
@@ -33,12 +33,12 @@ static enum wait_end wait_until(uint64_t due_ns, bool keys)
 		uint64_t now_ns = clock_ns(), look_ns = now_ns + LOOK_EVERY_NS;
 		if (console_interrupted("watch"))
 			return WAIT_INTERRUPTED;
-		if (keys && tty_peek_until(now_ns) >= 0)
+		if (keys && input_peek_until(now_ns) >= 0)
 			return WAIT_KEY;
 		if (now_ns >= due_ns)
 			return WAIT_DUE;
 		if (keys)
-			tty_peek_until(due_ns);
+			input_peek_until(due_ns);
 		else
 			thread_sleep_ns((look_ns < due_ns ? look_ns : due_ns) - now_ns);
 	}
@@ -70,8 +70,8 @@ static int watch(uint64_t seconds, uint64_t times, int count, char **words)
 			end = wait_until(due_ns, on_terminal || times == 0);
 	}
 	/* A key that does no more than end the watch is taken; any other one belongs to the next command. */
-	if (end == WAIT_KEY && strchr(" \r\nqQ", tty_peek_until(0)))
-		tty_getc();
+	if (end == WAIT_KEY && strchr(" \r\nqQ", input_peek_until(0)))
+		input_getc();
 	return end == WAIT_INTERRUPTED ? CMD_FAILED : result;
 }
 

@@ -49,11 +49,13 @@ TOPIC(zeroing, "zeroing", "zeroing ahead, while the CPU is idle", "ledger wait z
 TOPIC(reporting, "reporting", "giving free memory to the host", "report wait", "report balloon",
       "Free blocks of `report.order` and more are reported to the host by a virtio-balloon device with free page "
       "reporting. The host takes such memory, and backs it again when it is touched. As much as the high mark of the "
-      "stock, and `report.reserve_pct` of all memory, are left alone. `report now` reports everything else.");
+      "stock, and `report.reserve_pct` of all memory, are left alone. `report now` reports everything else.",
+      "A balloon that fails is brought up again once; then `report restart` does it.");
 
 TOPIC(settings, "settings", "knobs: settings one by one, or several at once", "knob preset", "boot",
-      "`knob` lists them, `knob KNOB` shows one and `knob KNOB VALUE` sets it. At boot they are set on the kernel's "
-      "command line, as `KNOB=VALUE`; some can be set only there. A preset sets several, all or none.");
+      "`knob` lists them, `knob KNOB` shows one, `knob KNOB VALUE` and `knob KNOB=VALUE` set it. At boot they are set "
+      "on the kernel's command line, as `KNOB=VALUE`; some can be set only there. A preset sets several, all or none, "
+      "and so does `knob A=1 B=2`.");
 
 TOPIC(measuring, "measuring", "counters, benchmarks, and looking again and again", "bench stats trace watch",
       "irq heap",
@@ -71,14 +73,16 @@ TOPIC(keys, "keys", "editing the line, earlier lines, completing words, pages", 
       "other key takes the line that was found.",
       "Tab completes a word, and a second one lists what it could become: commands, options, knobs and their values, "
       "counters, presets, benches, tests, handles. From a pipe a tab is a blank.",
-      "Long lists stop at each page: blank shows the next page, return one more line, q ends. They don't in a script "
-      "or from a pipe.",
+      "Long lists stop at each page: blank shows the next page, return one more line, q ends. They don't in a script, "
+      "from a pipe, or where the next command is typed already.",
       "The guest can't see whether there is a terminal: `scripts/run` tells it, by the knobs `console.*`. Without "
-      "being told it completes words, and neither stops at pages nor shows colours.");
+      "being told it completes words, and neither stops at pages nor shows colours. A new size may come among the "
+      "keys, as ESC [ 8 ; ROWS ; COLUMNS t: `scripts/run` sends that when the terminal is resized.");
 
 TOPIC(scripts, "scripts", "commands from a file, and the status they end with", "poweroff wait", "",
       "`SCRIPT=file scripts/run` runs a command a line and switches off: with status 0, or 1 if a command failed, or "
-      "3 after a panic. `! CMD` succeeds only if CMD fails. # begins a comment. Numbers are decimal or 0x, sizes take "
+      "3 after a panic; a line at the end says on which lines commands failed. `! CMD` succeeds only if CMD fails. # "
+      "begins a comment. Numbers are decimal or 0x, sizes take "
       "K, M, G.",
       "`wait` waits until zeroing and reporting have nothing left to do, so that what comes next doesn't depend on "
       "time.");

@@ -5,6 +5,7 @@
 
 #include "kernel/base/log.h"
 #include "kernel/base/tty.h"
+#include "kernel/console/input.h"
 #include "kernel/console/script.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/complete.h"
@@ -12,10 +13,11 @@
 #include "kernel/shell/pager.h"
 #include "lib/table.h"
 
-#define HISTORY_BYTES 8192u
-#define CTRL_C	      0x03
-#define MORE	      "--More--"
-#define ERASE	      "\r\033[K"
+#define HISTORY_BYTES  8192u
+#define CTRL_C	       0x03
+#define SIZE_MAX_SHOWN 999u /* rows or columns; the line editor writes no larger numbers */
+#define MORE	       "--More--"
+#define ERASE	       "\r\033[K"
 
 static const char *const off_on[] = {"off", "on", NULL};
 static const char *const tabs[] = {"blank", "complete", NULL};
@@ -23,10 +25,10 @@ static uint64_t columns = 80, rows, color, tab = 1; /* (T) */
 
 KNOB(console_columns, .name = "console.columns", .unit = "columns",
      .help = "width of the terminal; longer lines are shown through a window", .value = &columns,
-     .min = LINE_COLUMNS_MIN, .max = 999);
+     .min = LINE_COLUMNS_MIN, .max = SIZE_MAX_SHOWN);
 KNOB(console_rows, .name = "console.rows", .unit = "rows",
      .help = "height of the terminal, for long lists to stop at each page; below 4: they don't", .value = &rows,
-     .max = 999);
+     .max = SIZE_MAX_SHOWN);
 KNOB_CHOICE(console_color, off_on, .name = "console.color", .help = "whether the terminal shows colours",
 	    .value = &color);
 KNOB_CHOICE(console_tab, tabs, .name = "console.tab", .help = "what a tab is: completes the word, or counts as a blank",
@@ -45,6 +47,7 @@ static enum {
 } how;
 static bool typed;	       /* (T) the command that runs */
 static unsigned interruptions; /* (T) */
+static bool interrupt_waits;   /* (T) a ^C was taken from the terminal that nobody was told of yet */
 static struct pager pager;     /* (T) */
 
 /* Commands print through newlib's buffer, the editor straight to the line: the buffer goes first. */
@@ -75,7 +78,7 @@ static enum line_event read_line(void)
 	line_begin(&line);
 	while (event == LINE_EDITING) {
 		row = ROW_LINE;
-		int byte = tty_getc();
+		int byte = input_getc();
 		row = ROW_NOBODYS;
 		event = line_feed(&line, (unsigned char)byte);
 	}
@@ -122,21 +125,37 @@ static void start_page(void)
 	pager = (struct pager){.rows = (unsigned)rows, .columns = (unsigned)columns};
 }
 
+/* Whether a byte is no answer to --More--, but could begin the next command. What keys with an escape ahead consist of
+ * could not. */
+static bool is_of_next_line(int byte)
+{
+	return (byte >= 'a' && byte <= 'z' && byte != 'q') || byte == '!';
+}
+
 /* The page is full. */
 static void ask_for_more(void)
 {
 	unsigned more = 0;
 
+	/* Several commands that are pasted at once: nobody reads pages. */
+	if (is_of_next_line(input_peek_until(0))) {
+		how = WRITE_ALL;
+		return;
+	}
 	write_text(MORE);
 	row = ROW_MORE;
 	while (more == 0 && how == WRITE_PAGES) {
-		int byte = tty_getc();
+		int byte = input_getc();
 		if (byte == ' ')
 			more = pager.rows;
 		else if (byte == '\r' || byte == '\n')
 			more = 1;
 		else if (byte == 'q' || byte == 'Q' || byte == CTRL_C)
 			how = WRITE_QUIT;
+		else if (is_of_next_line(byte) && input_in_burst()) {
+			input_put_back();
+			how = WRITE_ALL; /* pasted, and late */
+		}
 	}
 	row = ROW_NOBODYS;
 	write_text(ERASE);
@@ -153,8 +172,6 @@ static void erase_rest(char next)
 
 void console_write(const char *bytes, size_t count)
 {
-	if (how == WRITE_ALL)
-		tty_write(bytes, count);
 	while (count > 0 && (how == WRITE_PAGES || how == WRITE_SCREEN)) {
 		if (how == WRITE_SCREEN)
 			erase_rest(*bytes);
@@ -171,6 +188,8 @@ void console_write(const char *bytes, size_t count)
 		else
 			how = WRITE_CUT;
 	}
+	if (how == WRITE_ALL)
+		tty_write(bytes, count);
 }
 
 void console_pages(void)
@@ -200,12 +219,19 @@ void console_screen_end(void)
 	how = WRITE_ALL;
 }
 
+bool console_interrupt_waits(void)
+{
+	interrupt_waits = interrupt_waits || input_interrupted();
+	return interrupt_waits || how == WRITE_QUIT;
+}
+
 bool console_interrupted(const char *cmd)
 {
+	if (!console_interrupt_waits())
+		return false;
 	if (how == WRITE_QUIT)
 		return true;
-	if (!tty_interrupted())
-		return false;
+	interrupt_waits = false;
 	interruptions++;
 	iprintf("^C\n%s: interrupted\n", cmd);
 	return true;
@@ -216,11 +242,27 @@ unsigned console_interruptions(void)
 	return interruptions;
 }
 
+/* What is shown already stays as the terminal has moved it. */
+static void resized(unsigned new_rows, unsigned new_columns)
+{
+	rows = new_rows < SIZE_MAX_SHOWN ? new_rows : SIZE_MAX_SHOWN;
+	columns = new_columns < LINE_COLUMNS_MIN ? LINE_COLUMNS_MIN
+		  : new_columns < SIZE_MAX_SHOWN ? new_columns
+						 : SIZE_MAX_SHOWN;
+	if (row == ROW_LINE)
+		line_resize(&line, (unsigned)columns);
+	if (row == ROW_MORE && has_rows()) {
+		pager.rows = (unsigned)rows;
+		pager.columns = (unsigned)columns;
+	}
+}
+
 void console_run(void *unused)
 {
 	(void)unused;
 
 	log_row_owner(hide_row, show_row);
+	input_on_resize(resized);
 	script_run();
 	for (;;) {
 		switch (read_line()) {
@@ -229,6 +271,7 @@ void console_run(void *unused)
 			cmd_run_line(line.text);
 			fflush(stdout);
 			typed = false;
+			interrupt_waits = false;
 			how = WRITE_ALL;
 			break;
 		case LINE_TOO_LONG:

@@ -33,5 +33,8 @@ void console_screen_end(void);
 /* For the console's thread in commands that take long: whether the user wants cmd to end (^C), said so. */
 bool console_interrupted(const char *cmd);
 
+/* Whether it would return true. Only looks, so it may be asked with a lock held; what it saw stays to be said. */
+bool console_interrupt_waits(void);
+
 /* How often it has returned true for a ^C, for commands that run others. */
 unsigned console_interruptions(void);

@@ -10,6 +10,7 @@
 #include "kernel/base/panic.h"
 #include "kernel/base/tty.h"
 #include "kernel/console/console.h"
+#include "kernel/console/input.h"
 
 int write(int fd, const void *buf, size_t count);
 int read(int fd, void *buf, size_t count);
@@ -47,7 +48,7 @@ int read(int fd, void *buf, size_t count)
 	}
 	if (count == 0)
 		return 0;
-	*(char *)buf = (char)tty_getc();
+	*(char *)buf = (char)input_getc();
 	return 1;
 }
 

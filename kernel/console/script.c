@@ -10,7 +10,11 @@
 #include "kernel/shell/line.h"
 #include "kernel/shell/script_lines.h"
 
-static bool running, failed; /* (T) */
+#define NAMED_MAX 8u
+
+static bool running;		      /* (T) */
+static unsigned failed_count;	      /* (T) commands */
+static unsigned failed_on[NAMED_MAX]; /* (T) the lines of the first ones */
 
 bool script_end(void)
 {
@@ -23,6 +27,26 @@ bool script_end(void)
 bool script_running(void)
 {
 	return running;
+}
+
+static void fail(unsigned number)
+{
+	if (failed_count < NAMED_MAX)
+		failed_on[failed_count] = number;
+	failed_count++;
+}
+
+/* Which lines failed: the messages are behind each, perhaps many screens above. */
+static void say_failed(void)
+{
+	if (failed_count == 0)
+		return;
+	iprintf("script: line%s", failed_count == 1 ? "" : "s");
+	for (unsigned i = 0; i < failed_count && i < NAMED_MAX; i++)
+		iprintf("%s %u", i == 0 ? "" : ",", failed_on[i]);
+	if (failed_count > NAMED_MAX)
+		iprintf(" and %u more", failed_count - NAMED_MAX);
+	iprintf(" failed\n");
 }
 
 static void run_lines(const char *script, size_t length)
@@ -39,11 +63,13 @@ static void run_lines(const char *script, size_t length)
 		if (line.length > LINE_BYTES_MAX) {
 			char *rest = text;
 			iprintf("line %u has %lu bytes, at most %u are allowed\n", number, line.length, LINE_BYTES_MAX);
-			failed |= !cmd_take_turns(&rest);
+			if (!cmd_take_turns(&rest))
+				fail(number);
 		} else if (cmd_run_line(text) != 0) {
-			failed = true;
+			fail(number);
 		}
 	}
+	say_failed();
 }
 
 void script_run(void)
@@ -55,8 +81,6 @@ void script_run(void)
 		return;
 	if (script)
 		run_lines(script, bytes);
-	else
-		failed = true;
 	fflush(stdout);
-	power_exit(failed ? POWER_FAILED : POWER_OK);
+	power_exit(!script || failed_count > 0 ? POWER_FAILED : POWER_OK);
 }

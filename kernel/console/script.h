@@ -2,7 +2,8 @@
  *
  * One command a line; lines end with LF, CR LF or CR, the last one perhaps with nothing. Blank lines and lines that
  * begin with # are skipped; a # at the start of a later word begins a comment too. Each command is echoed behind the
- * prompt. After a command that failed the next one runs. A line longer than LINE_BYTES_MAX is a command that failed,
+ * prompt. After a command that failed the next one runs; at the end a
+ * line says on which lines commands failed. A line longer than LINE_BYTES_MAX is a command that failed,
  * which is what `!` in front of it wants.
  */
 #pragma once

@@ -56,14 +56,16 @@ static bool is_range(const uint8_t *aml, size_t bytes, size_t i, unsigned tag, u
 	return bytes - i >= length && aml[i] == tag && number_at(aml + i + 1, 2) == length - 3 && aml[i + 3] == type;
 }
 
-static void take_buses(const uint8_t *d, struct acpi_pci *out)
+/* Returns whether they can be: the first such ones count, as the first window does. */
+static bool take_buses(const uint8_t *d, struct acpi_pci *out)
 {
 	const uint64_t first = number_at(d + 8, 2), last = number_at(d + 10, 2), count = number_at(d + 14, 2);
 
-	if (first <= last && last < BUSES && count == last - first + 1) {
-		out->bus_first = (uint8_t)first;
-		out->bus_last = (uint8_t)last;
-	}
+	if (first > last || last >= BUSES || count != last - first + 1)
+		return false;
+	out->bus_first = (uint8_t)first;
+	out->bus_last = (uint8_t)last;
+	return true;
 }
 
 static void take_window(const uint8_t *d, struct acpi_pci *out)
@@ -80,12 +82,14 @@ static void take_window(const uint8_t *d, struct acpi_pci *out)
 
 void acpi_pci_dsdt(const uint8_t *aml, size_t bytes, struct acpi_pci *out)
 {
+	bool buses = false;
+
 	*out = (struct acpi_pci){.bus_last = BUSES - 1};
 	for (size_t i = 0; i + 4 <= bytes; i++) {
 		if (!out->ecam && memcmp(aml + i, "_CBA", 4) == 0)
 			out->ecam = value_of(aml, bytes, i);
-		if (is_range(aml, bytes, i, WORD_TAG, TYPE_BUSES))
-			take_buses(aml + i, out);
+		if (!buses && is_range(aml, bytes, i, WORD_TAG, TYPE_BUSES))
+			buses = take_buses(aml + i, out);
 		if (is_range(aml, bytes, i, DWORD_TAG, TYPE_MEMORY))
 			take_window(aml + i, out);
 	}

@@ -58,12 +58,12 @@ void acpi_power_fadt(const uint8_t *fadt, uint32_t bytes, struct acpi_power *out
 	const uint64_t flags = number_at(fadt + 112, 4);
 	const bool reduced = flags & FLAG_REDUCED;
 
+	*out = (struct acpi_power){0}; /* whatever an earlier table left */
 	out->control_a = reduced ? 0 : control_port(fadt, bytes, 64, 172);
 	out->control_b = reduced ? 0 : control_port(fadt, bytes, 68, 184);
 	out->smi_command = command <= 0xffff && !reduced ? (uint16_t)command : 0;
 	out->enable = fadt[52];
 	out->sleep = byte_register(fadt, bytes, 244);
-	out->reset = (struct acpi_register){ACPI_NOWHERE, 0};
 	if ((flags & FLAG_RESET) && bytes > 128) {
 		out->reset = byte_register(fadt, bytes, 116);
 		out->reset_value = fadt[128];
@@ -132,6 +132,7 @@ static bool s5_package(const uint8_t *aml, size_t bytes, size_t at, struct acpi_
 
 bool acpi_power_s5(const uint8_t *aml, size_t bytes, struct acpi_power *out)
 {
+	out->has_s5 = false;
 	for (size_t i = 1; i + 4 <= bytes; i++) {
 		if (memcmp(aml + i, "_S5_", 4) != 0)
 			continue;

@@ -27,8 +27,9 @@ struct acpi_power {
 	uint8_t reset_value; /* what resets the machine when written there */
 };
 
-/* Reads the registers from a FADT of at least 116 bytes. */
+/* Reads the registers from a FADT of at least 116 bytes. All else in out is 0 then: S5 isn't known. */
 void acpi_power_fadt(const uint8_t *fadt, uint32_t bytes, struct acpi_power *out);
 
-/* Looks for S5 among the bytes of a definition block. False: there is none, or not as constants. */
+/* Looks for S5 among the bytes of a definition block. False: there is none, or not as constants,
+ * whatever stood in out before. */
 bool acpi_power_s5(const uint8_t *aml, size_t bytes, struct acpi_power *out);

@@ -1,7 +1,7 @@
 /* Cleans the firmware's memory map by asking, run by run, which is the strictest kind that any entry claims.
  *
- * That is quadratic in the number of entries (about 130 under OVMF), and in return needs no scratch memory, no sort and
- * no special case for any way in which two entries can overlap.
+ * That is quadratic in the number of entries (about 130 under OVMF, 312 on a board that somebody has), and in return
+ * needs no scratch memory, no sort and no special case for any way in which two entries can overlap.
  */
 #include "kernel/firmware/memmap.h"
 
@@ -10,8 +10,20 @@
 #include "lib/bits.h"
 
 /* UEFI specification 2.10, section 7.2.3. */
-#define EFI_MEMORY_WB 0x8ull
-#define EFI_PAGE_BITS 12u
+#define EFI_MEMORY_WB	   0x8ull
+#define EFI_MEMORY_SP	   0x40000ull
+#define EFI_MEMORY_RUNTIME 0x8000000000000000ull
+#define EFI_PAGE_BITS	   12u
+
+/* What may be used at all: can be cached, isn't mapped by the firmware's runtime services, and is for everybody. */
+static enum memmap_kind usable_kind(const struct boot_range *in, enum memmap_kind kind)
+{
+	if ((in->attributes & EFI_MEMORY_RUNTIME) != 0)
+		return MEMMAP_FIRMWARE;
+	if ((in->attributes & EFI_MEMORY_WB) == 0)
+		return MEMMAP_UNCACHED;
+	return (in->attributes & EFI_MEMORY_SP) != 0 ? MEMMAP_SPECIAL : kind;
+}
 
 static enum memmap_kind kind_of(const struct boot_range *in)
 {
@@ -20,7 +32,7 @@ static enum memmap_kind kind_of(const struct boot_range *in)
 	case 2: /* EfiLoaderData */
 	case 3: /* EfiBootServicesCode */
 	case 4: /* EfiBootServicesData */
-		return MEMMAP_BOOT;
+		return usable_kind(in, MEMMAP_BOOT);
 	case 5:	 /* EfiRuntimeServicesCode */
 	case 6:	 /* EfiRuntimeServicesData */
 	case 8:	 /* EfiUnusableMemory: RAM with errors */
@@ -28,12 +40,12 @@ static enum memmap_kind kind_of(const struct boot_range *in)
 	case 13: /* EfiPalCode */
 		return MEMMAP_FIRMWARE;
 	case 7: /* EfiConventionalMemory */
-		return MEMMAP_FREE;
+		return usable_kind(in, MEMMAP_FREE);
 	case 9: /* EfiACPIReclaimMemory */
-		return MEMMAP_ACPI;
+		return usable_kind(in, MEMMAP_ACPI);
 	case 0: /* EfiReservedMemoryType: RAM if it could be cached, else a window such as ECAM's */
 		return (in->attributes & EFI_MEMORY_WB) ? MEMMAP_FIRMWARE : MEMMAP_DEVICE;
-	default:
+	default: /* devices, persistent memory (14), memory that is still to be accepted (15) */
 		return MEMMAP_DEVICE;
 	}
 }
@@ -44,7 +56,7 @@ static enum memmap_kind kind_of(const struct boot_range *in)
 static bool normalise(const struct boot_range *in, pfn_t limit, struct memmap_range *out, const char **why)
 {
 	enum memmap_kind kind = kind_of(in);
-	bool usable = kind <= MEMMAP_ACPI;
+	bool usable = kind <= MEMMAP_SPECIAL;
 	uint64_t space = ~0ull >> EFI_PAGE_BITS; /* frames that 64 bits can address, less one */
 
 	*why = NULL;
@@ -75,19 +87,34 @@ static bool normalise(const struct boot_range *in, pfn_t limit, struct memmap_ra
 	return true;
 }
 
-/* Adds a run after all others; false when there are max already. */
-static bool append(struct memmap *m, size_t max, pfn_t start, pfn_t end, enum memmap_kind kind)
+static uint64_t frames_of(const struct memmap_range *r)
+{
+	return r->end - r->start;
+}
+
+/* Adds a run after all others. When there are max already, the smallest of all goes; returns how many frames it had. */
+static uint64_t append(struct memmap *m, size_t max, struct memmap_range run)
 {
 	struct memmap_range *last = m->count ? &m->range[m->count - 1] : NULL;
 
-	if (last && last->end == start && last->kind == kind) {
-		last->end = end;
-		return true;
+	if (last && last->end == run.start && last->kind == run.kind) {
+		last->end = run.end;
+		return 0;
 	}
-	if (m->count >= max)
-		return false;
-	m->range[m->count++] = (struct memmap_range){start, end, kind};
-	return true;
+	if (m->count < max) {
+		m->range[m->count++] = run;
+		return 0;
+	}
+	struct memmap_range *smallest = &m->range[0];
+	for (struct memmap_range *r = m->range; r <= last; r++)
+		if (frames_of(r) < frames_of(smallest))
+			smallest = r;
+	if (frames_of(smallest) >= frames_of(&run))
+		return frames_of(&run);
+	const uint64_t gone = frames_of(smallest);
+	memmove(smallest, smallest + 1, (size_t)(last - smallest) * sizeof(*last));
+	*last = run;
+	return gone;
 }
 
 /* Complaints, of which so many are made. */
@@ -120,7 +147,7 @@ void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, p
 			    (unsigned)in[i].type, (unsigned long)in[i].paddr, (unsigned long)in[i].pages, why);
 	}
 
-	bool full = false;
+	uint64_t left_out = 0; /* in no run, so never used: safe, but a loss */
 	pfn_t next, overlap_start = 0, overlap_end = 0;
 	for (pfn_t at = 0; at < limit; at = next) {
 		enum memmap_kind kind = MEMMAP_NONE;
@@ -147,39 +174,53 @@ void memmap_build(struct memmap *m, const struct boot_range *in, size_t count, p
 		}
 		if (claims > 1)
 			overlap_end = next;
-		if (kind != MEMMAP_NONE && !append(m, MEMMAP_MAX - MEMMAP_SPARE, at, next, kind))
-			full = true; /* a frame in no run is never used: safe, but a loss */
+		if (kind != MEMMAP_NONE)
+			left_out += append(m, m->max - MEMMAP_SPARE, (struct memmap_range){at, next, kind});
 	}
 	complain_overlap(&complaints, overlap_start, overlap_end);
 	if (complaints.count > COMPLAINTS_MAX)
 		say("memory map: %u more odd entries", complaints.count - COMPLAINTS_MAX);
-	if (full)
-		say("memory map: more than %u ranges, some memory is left out", MEMMAP_MAX - MEMMAP_SPARE);
+	if (left_out != 0)
+		say("memory map: more than %lu ranges, the smallest are left out, 0x%lx pages in all",
+		    (unsigned long)(m->max - MEMMAP_SPARE), (unsigned long)left_out);
+}
+
+/* Takes the runs from..to - 1 out, and makes room for n others there. */
+static struct memmap_range *splice(struct memmap *m, size_t from, size_t to, size_t n)
+{
+	memmove(&m->range[from + n], &m->range[to], (m->count - to) * sizeof(*m->range));
+	m->count = m->count - (to - from) + n;
+	return &m->range[from];
 }
 
 int memmap_set(struct memmap *m, pfn_t start, pfn_t end, enum memmap_kind kind)
 {
+	struct memmap_range run[3], middle = {start, end, kind};
+	size_t n = 0, from = 0, to;
+
 	/* At most two runs more than before: the new one and the rest of one that it cuts in two. */
-	if (start >= end || m->count + 2 > MEMMAP_MAX)
+	if (start >= end || m->count + 2 > m->max)
 		return -1;
-
-	struct memmap out = {.count = 0};
-	bool placed = kind == MEMMAP_NONE;
-	for (size_t i = 0; i < m->count; i++) {
-		struct memmap_range r = m->range[i];
-
-		if (r.start < start)
-			append(&out, MEMMAP_MAX, r.start, r.end < start ? r.end : start, r.kind);
-		if (!placed && r.end > start) {
-			append(&out, MEMMAP_MAX, start, end, kind);
-			placed = true;
+	/* Those that it touches: neighbours of its kind become one with it, others keep what lies outside of it. */
+	while (from < m->count && m->range[from].end < start)
+		from++;
+	for (to = from; to < m->count && m->range[to].start <= end; to++) {
+		const struct memmap_range r = m->range[to];
+		if (r.kind == kind) {
+			middle.start = r.start < middle.start ? r.start : middle.start;
+			middle.end = r.end > middle.end ? r.end : middle.end;
 		}
-		if (r.end > end)
-			append(&out, MEMMAP_MAX, r.start > end ? r.start : end, r.end, r.kind);
 	}
-	if (!placed)
-		append(&out, MEMMAP_MAX, start, end, kind);
-	*m = out;
+	if (from < to && m->range[from].kind != kind && m->range[from].start < start)
+		run[n++] = (struct memmap_range){m->range[from].start,
+						 m->range[from].end < start ? m->range[from].end : start,
+						 m->range[from].kind};
+	if (kind != MEMMAP_NONE)
+		run[n++] = middle;
+	if (from < to && m->range[to - 1].kind != kind && m->range[to - 1].end > end)
+		run[n++] = (struct memmap_range){m->range[to - 1].start > end ? m->range[to - 1].start : end,
+						 m->range[to - 1].end, m->range[to - 1].kind};
+	memcpy(splice(m, from, to, n), run, n * sizeof(*run));
 	return 0;
 }
 
@@ -197,6 +238,53 @@ pfn_t memmap_find(const struct memmap *m, uint64_t frames, pfn_t below)
 		if (end - r->start <= best_frames) {
 			best_frames = end - r->start;
 			best = end - frames;
+		}
+	}
+	return best;
+}
+
+/* The highest frames of r that nobody claims, ending at end or below. */
+static pfn_t room_in(const struct memmap_range *r, const struct boot_range *in, size_t count, pfn_t limit,
+		     uint64_t frames, const struct memmap_range *taken, size_t taken_count)
+{
+	pfn_t end = r->end;
+
+	for (;;) {
+		pfn_t below = end;
+
+		if (end < r->start || end - r->start < frames)
+			return MEMMAP_NO_ROOM;
+		for (size_t i = 0; i < taken_count; i++)
+			if (taken[i].start < end && taken[i].end > end - frames && taken[i].start < below)
+				below = taken[i].start;
+		for (size_t i = 0; i < count; i++) {
+			struct memmap_range other;
+			const char *why;
+			if (normalise(&in[i], limit, &other, &why) && other.kind != MEMMAP_FREE && other.start < end &&
+			    other.end > end - frames && other.start < below)
+				below = other.start;
+		}
+		if (below == end)
+			return end - frames;
+		end = below;
+	}
+}
+
+pfn_t memmap_find_room(const struct boot_range *in, size_t count, pfn_t limit, uint64_t frames,
+		       const struct memmap_range *taken, size_t taken_count)
+{
+	pfn_t best = MEMMAP_NO_ROOM;
+	uint64_t best_frames = ~0ull;
+
+	for (size_t i = 0; i < count; i++) {
+		struct memmap_range r;
+		const char *why;
+		if (!normalise(&in[i], limit, &r, &why) || r.kind != MEMMAP_FREE || frames_of(&r) >= best_frames)
+			continue;
+		const pfn_t at = room_in(&r, in, count, limit, frames, taken, taken_count);
+		if (at != MEMMAP_NO_ROOM) {
+			best = at;
+			best_frames = frames_of(&r);
 		}
 	}
 	return best;

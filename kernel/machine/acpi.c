@@ -27,8 +27,8 @@ void acpi_init(paddr_t rsdp)
 	power_use_acpi(&info.power);
 
 	log_printf("ACPI: %u tables, %u CPU%s, %u IOAPIC%s, ECAM 0x%lx, PM timer port 0x%x", tables, info.cpus,
-		   info.cpus == 1 ? "" : "s", info.ioapic_count, info.ioapic_count == 1 ? "" : "s", info.ecam,
-		   info.pm_timer_port);
+		   info.cpus == 1 ? "" : "s", info.ioapic_count, info.ioapic_count == 1 ? "" : "s",
+		   info.mcfg.count ? info.mcfg.ecam[0].base : 0, info.pm_timer_port);
 }
 
 const struct acpi_info *acpi_info(void)

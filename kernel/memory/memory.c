@@ -26,15 +26,23 @@ extern const char __kernel_start[], __text_start[], __text_end[], __rodata_start
 	__data_end[], __kernel_end[];
 
 static const char *const fresh_words[] = {"absent", "present", NULL};
-static uint64_t fresh_present, limit_mib; /* (B) */
+static const char *const special_words[] = {"leave", "use", NULL};
+static uint64_t fresh_present, limit_mib, special_use; /* (B) */
 
 KNOB_CHOICE(boot_fresh, fresh_words, .name = "boot.fresh", .value = &fresh_present, .boot = true,
 	    .help = "memory nobody used yet: absent (to be reported once) or present (dirty)");
+KNOB_CHOICE(boot_special, special_words, .name = "boot.specific_purpose", .value = &special_use, .boot = true,
+	    .help = "memory that the firmware means for a specific purpose (EFI_MEMORY_SP): leave it alone or use it");
 KNOB(boot_mem_mib, .name = "boot.mem_mib", .unit = "MiB", .help = "use so much of the memory at most; 0: all",
      .value = &limit_mib, .max = MEM_MIB_MAX, .boot = true);
 
-static struct memmap map;    /* (B) */
-static uint64_t ram_bytes;   /* (B) what the map calls memory */
+#define MAP_LEAST 256u /* ranges that there is always room for */
+
+static struct memmap_range least[MAP_LEAST];				/* (B) */
+static struct memmap map = {.range = least, .max = MAP_LEAST};		/* (B) */
+static struct mm_range usable_least[MAP_LEAST], *usable = usable_least; /* (B) as many as the map's */
+static pfn_t map_room, map_room_end;					/* (B) where these lie, if not there */
+static uint64_t ram_bytes;						/* (B) what the map calls memory */
 static pfn_t tables_next;    /* (B) of the run reserved for page tables, the first frame that is still free */
 static pfn_t tables_end;     /* (B) */
 static paddr_t kernel_paddr; /* (B) */
@@ -66,8 +74,8 @@ static paddr_t alloc_late(void)
  * there. What the firmware keeps is none of our business. */
 static bool is_direct(enum memmap_kind kind)
 {
-	return kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI || kind == MEMMAP_TABLES ||
-	       kind == MEMMAP_METADATA || kind == MEMMAP_KEPT;
+	return kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI || kind == MEMMAP_SPECIAL ||
+	       kind == MEMMAP_TABLES || kind == MEMMAP_METADATA || kind == MEMMAP_KEPT;
 }
 
 /* The next run of direct-mapped frames at or after range *i; moves *i behind it. False: none. */
@@ -158,10 +166,82 @@ static uint64_t ram_frames(void)
 	return frames;
 }
 
+/* What the loader left and we still read, in frames; an empty one: it isn't there. */
+enum { LEFT_INFO, LEFT_RANGES, LEFT_CMDLINE, LEFT_CMDLINE_FILE, LEFT_TABLES, LEFT_SCRIPT, LEFT_KERNEL, LEFT_COUNT };
+
+static struct memmap_range frames_at(paddr_t paddr, uint64_t bytes, enum memmap_kind kind)
+{
+	if (!paddr || !bytes || bytes > ~0ull - FRAME_SIZE - paddr)
+		return (struct memmap_range){.kind = kind};
+	return (struct memmap_range){paddr_to_pfn(paddr), paddr_to_pfn(paddr + bytes - 1) + 1, kind};
+}
+
+static void what_is_left(const struct boot_info *info, uint64_t image_bytes, struct memmap_range left[LEFT_COUNT])
+{
+	const paddr_t info_paddr = (uintptr_t)info - DIRECT_MAP_BASE;
+
+	left[LEFT_INFO] = frames_at(info_paddr, sizeof(*info), MEMMAP_BOOT);
+	left[LEFT_RANGES] = frames_at(info->ranges, info->range_count * sizeof(struct boot_range), MEMMAP_BOOT);
+	left[LEFT_CMDLINE] = frames_at(info->cmdline, info->cmdline ? BOOT_CMDLINE_MAX + 1 : 0, MEMMAP_BOOT);
+	left[LEFT_CMDLINE_FILE] = frames_at(info->cmdline_file.paddr, info->cmdline_file.bytes, MEMMAP_BOOT);
+	left[LEFT_TABLES] = frames_at(info->tables_paddr, info->tables_bytes, MEMMAP_BOOT);
+	left[LEFT_SCRIPT] = frames_at(info->script_file.paddr, info->script_file.bytes, MEMMAP_KEPT);
+	left[LEFT_KERNEL] = frames_at(info->kernel_paddr, image_bytes, MEMMAP_KERNEL);
+}
+
+/* It lies where the loader put it, and is mapped and nobody else's, whatever the map says. Where the map doesn't call
+ * that memory which becomes ours, it doesn't. */
+static void keep(const struct memmap_range *left)
+{
+	for (pfn_t pfn = left->start, next; pfn < left->end; pfn = next) {
+		const enum memmap_kind kind = memmap_at(&map, pfn);
+		const bool ours = kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI;
+		for (next = pfn + 1; next < left->end && memmap_at(&map, next) == kind;)
+			next++;
+		if (kind != MEMMAP_KERNEL && kind != MEMMAP_KEPT)
+			must(memmap_set(&map, pfn, next, left->kind == MEMMAP_BOOT && !ours ? MEMMAP_KEPT : left->kind),
+			     "what the loader left");
+	}
+}
+
+/* Gives the map as much room as its entries may need, in memory that is free by all of them. There is always as much
+ * as nearly all machines need. */
+static void make_room(const struct boot_info *info, const struct memmap_range left[LEFT_COUNT], pfn_t limit)
+{
+	const struct boot_range *ranges = phys_to_virt(info->ranges);
+	const size_t enough = memmap_enough(info->range_count);
+	const uint64_t bytes = align_up(enough * (sizeof(*map.range) + sizeof(*usable)), FRAME_SIZE);
+
+	if (enough <= MAP_LEAST)
+		return;
+	if (info->reach / FRAME_SIZE < limit)
+		limit = info->reach / FRAME_SIZE;
+	const pfn_t at = memmap_find_room(ranges, info->range_count, limit, bytes / FRAME_SIZE, left, LEFT_COUNT);
+	if (at == MEMMAP_NO_ROOM) {
+		log_printf("memory map: no room for %lu entries, there is some for %u ranges", info->range_count,
+			   MAP_LEAST);
+		return;
+	}
+	map.range = phys_to_virt(pfn_to_paddr(at));
+	map.max = enough;
+	usable = (struct mm_range *)(map.range + enough);
+	map_room = at;
+	map_room_end = at + bytes / FRAME_SIZE;
+}
+
+static void say_unused(enum memmap_kind kind, const char *why)
+{
+	const uint64_t frames = memmap_frames(&map, kind);
+
+	if (frames)
+		log_printf("memory map: %lu KiB aren't used: %s", kib(frames * FRAME_SIZE), why);
+}
+
 void memory_map(const struct boot_info *info)
 {
 	uint64_t image_bytes = image_address(__kernel_end) - image_address(__kernel_start);
 	pfn_t limit = paddr_to_pfn(paging_paddr_limit());
+	struct memmap_range left[LEFT_COUNT];
 
 	if (!is_aligned(info->kernel_paddr, FRAME_SIZE) || info->kernel_bytes < image_bytes)
 		panic("boot: the loader says the kernel is %lu bytes at 0x%lx, it has %lu", info->kernel_bytes,
@@ -169,25 +249,20 @@ void memory_map(const struct boot_info *info)
 	kernel_paddr = info->kernel_paddr;
 	if (limit > MM_PFN_LIMIT)
 		limit = MM_PFN_LIMIT;
-	memmap_build(&map, phys_to_virt(info->ranges), info->range_count, limit, log_printf);
+	const struct boot_range *ranges = phys_to_virt(info->ranges);
+	what_is_left(info, image_bytes, left);
+	make_room(info, left, limit);
+	memmap_build(&map, ranges, info->range_count, limit, log_printf);
 	ram_bytes = ram_frames() * FRAME_SIZE;
+	say_unused(MEMMAP_UNCACHED, "the firmware says that they can't be cached");
 
-	/* Page 0 stays out, so that a null pointer to physical memory is found out as well. What the loader still uses
-	 * lies in its own memory, whatever the map says. */
+	/* Page 0 stays out, so that a null pointer to physical memory is found out as well. */
 	if (memmap_at(&map, 0) != MEMMAP_NONE && memmap_at(&map, 0) != MEMMAP_DEVICE)
 		must(memmap_set(&map, 0, 1, MEMMAP_LOST), "page 0");
-	pfn_t tables = paddr_to_pfn(info->tables_paddr);
-	if (info->tables_bytes)
-		must(memmap_set(&map, tables, tables + (info->tables_bytes + FRAME_SIZE - 1) / FRAME_SIZE, MEMMAP_BOOT),
-		     "the loader's page tables");
-	pfn_t kernel = paddr_to_pfn(kernel_paddr);
-	must(memmap_set(&map, kernel, kernel + image_bytes / FRAME_SIZE, MEMMAP_KERNEL), "the kernel");
-	const struct boot_file *script = &info->script_file;
-	if (script->paddr && script->bytes)
-		must(memmap_set(&map, paddr_to_pfn(script->paddr), paddr_to_pfn(script->paddr + script->bytes - 1) + 1,
-				MEMMAP_KEPT),
-		     "the script");
-	const struct boot_range *ranges = phys_to_virt(info->ranges);
+	if (map_room != map_room_end)
+		must(memmap_set(&map, map_room, map_room_end, MEMMAP_KEPT), "itself");
+	for (unsigned i = LEFT_COUNT; i-- > 0;) /* the kernel first, which nothing else may take */
+		keep(&left[i]);
 	const pfn_t reach = info->reach < MM_PFN_LIMIT * FRAME_SIZE ? paddr_to_pfn(info->reach) : MM_PFN_LIMIT;
 	reserve_tables(TABLES_SPARE + firmware_tables_bound(ranges, info->range_count), reach);
 	build_tables();
@@ -200,7 +275,8 @@ void memory_map(const struct boot_info *info)
 
 static bool is_usable(enum memmap_kind kind)
 {
-	return kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI;
+	return kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI ||
+	       (kind == MEMMAP_SPECIAL && special_use != 0);
 }
 
 /* Leaves out what lies above the first limit_mib of usable memory. */
@@ -228,6 +304,12 @@ static void apply_limit(void)
 	}
 }
 
+/* Whether nobody has used such memory since the machine started. */
+static bool is_untouched(enum memmap_kind kind)
+{
+	return kind == MEMMAP_FREE || kind == MEMMAP_SPECIAL;
+}
+
 /* What the allocator may have. Returns how many ranges. */
 static size_t usable_ranges(struct mm_range *out, uint64_t *frames)
 {
@@ -242,7 +324,7 @@ static size_t usable_ranges(struct mm_range *out, uint64_t *frames)
 		out[count++] = (struct mm_range){
 			.start = r->start,
 			.end = r->end,
-			.fresh = r->kind == MEMMAP_FREE && !fresh_present ? MM_FRESH_UNKNOWN : MM_FRESH_DIRTY,
+			.fresh = is_untouched(r->kind) && !fresh_present ? MM_FRESH_UNKNOWN : MM_FRESH_DIRTY,
 		};
 		*frames += r->end - r->start;
 	}
@@ -251,13 +333,16 @@ static size_t usable_ranges(struct mm_range *out, uint64_t *frames)
 
 void memory_start(void)
 {
-	static struct mm_range ranges[MEMMAP_MAX]; /* (B) */
+	struct mm_range *ranges = usable;
 	uint64_t frames;
 	size_t count, meta_bytes;
 
 	if (tables_next < tables_end)
 		must(memmap_set(&map, tables_next, tables_end, MEMMAP_FREE), "unused page tables");
 	tables_end = tables_next;
+	if (!special_use)
+		say_unused(MEMMAP_SPECIAL,
+			   "they are meant for a specific purpose (boot.specific_purpose=use takes them)");
 	apply_limit();
 
 	/* Metadata is as large as the span of the memory: a range far away from all others must not eat it up. */

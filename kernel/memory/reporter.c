@@ -30,4 +30,9 @@ static void start(void)
 	report_wake_hook = wake;
 }
 
-START(reporter, .name = "report", .start = start);
+static void settle(void)
+{
+	report_settle(&mm_system);
+}
+
+START(reporter, .name = "report", .start = start, .settle = settle);

@@ -4,7 +4,25 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/shell/names.h"
 #include "kernel/shell/sorted.h"
+
+/* A word that is no command may be the name of something else, or a setting without `knob` ahead. It is taken for that
+ * only if no command is as near. */
+static void say_unknown(const char *word)
+{
+	char hint[NEAREST_TEXT_BYTES], name[NEAREST_WORD_MAX + 2];
+	struct nearest commands, others;
+
+	sniprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+	nearest_begin(&commands, name);
+	NEAREST_TABLE(&commands, cmd);
+	nearest_begin(&others, name);
+	names_offer_arguments(&others);
+	iprintf("there is no command '%.40s'%s\n", word,
+		nearest_text(nearest_is_nearer(&others, &commands) ? &others : &commands, ", `help` lists them", hint,
+			     sizeof(hint)));
+}
 
 static int run_words(int argc, char **argv)
 {
@@ -17,7 +35,7 @@ static int run_words(int argc, char **argv)
 	argv[argc] = NULL;
 	const struct cmd_row *row = TABLE_FIND(cmd, argv[0]);
 	if (!row) {
-		iprintf("there is no command '%.40s', `help` lists them\n", argv[0]);
+		say_unknown(argv[0]);
 		return CMD_FAILED;
 	}
 	return row->run(argc, argv) == 0 ? 0 : CMD_FAILED;
@@ -145,10 +163,14 @@ int cmd_choice(const char *cmd, const char *text, const char *const *words)
 	for (int i = 0; words[i]; i++)
 		if (strcmp(words[i], text) == 0)
 			return i;
+	struct nearest n;
+	char hint[NEAREST_TEXT_BYTES];
+	nearest_begin(&n, text);
+	nearest_words(&n, words);
 	iprintf("%s: '%.40s' is not known, allowed are", cmd, text);
 	for (int i = 0; words[i]; i++)
 		iprintf("%s %s", i == 0 ? "" : words[i + 1] ? "," : " and", words[i]);
-	iprintf("\n");
+	iprintf("%s\n", nearest_text(&n, "", hint, sizeof(hint)));
 	return CMD_FAILED;
 }
 

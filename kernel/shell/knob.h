@@ -15,11 +15,14 @@ enum knob_when {
 };
 
 /* Long enough for every error below that has a sane number of choices; longer ones are cut off. */
-#define KNOB_ERROR_BYTES 200u
+#define KNOB_ERROR_BYTES 240u
 
 /* Whether the row would take this text; nothing changes. Returns 0 and sets *out, or -1 with a sentence in err. */
 int knob_check(const struct knob_row *row, const char *text, enum knob_when when, uint64_t *out, char *err,
 	       size_t err_size);
+
+/* The row called name; NULL: there is none, and err has a sentence that says which may have been meant. */
+const struct knob_row *knob_find(const char *name, char *err, size_t err_size);
 
 /* Sets the knob called name on a running machine, and calls its `changed`. Returns 0; or -1 with a sentence in err,
  * and nothing changed. */
@@ -29,6 +32,11 @@ int knob_set(const char *name, const char *text, char *err, size_t err_size);
  * write to word, and put back what was there. */
 int knob_assign(char *word, enum knob_when when, char *err, size_t err_size);
 int knob_try(char *word, enum knob_when when, char *err, size_t err_size);
+
+/* Cuts the first word off what is left of a line of settings, as parse_word does; blanks around its = go, so that
+ * "a = 1", "a= 1" and "a =1" are a=1. A name that has nothing behind its = takes no word that has an = itself. NULL:
+ * there is none. */
+char *knob_next_word(char **rest);
 
 /* A command line, at boot: words of the form name=value. Those that are unknown or bad are refused, and say is told of
  * each; the others are set. Where a name comes twice, the later one wins. Cuts words into pieces. */

@@ -109,6 +109,15 @@ void line_show(struct line *line)
 	line_repaint(line);
 }
 
+void line_resize(struct line *line, unsigned columns)
+{
+	line->columns = columns;
+	line->window = 0;
+	if (line->search.on)
+		line_search_label(line);
+	line_repaint(line);
+}
+
 enum line_event line_feed(struct line *line, unsigned char byte)
 {
 	char c = '\0';

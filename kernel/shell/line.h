@@ -80,5 +80,8 @@ void line_begin(struct line *line);
 void line_hide(struct line *line);
 void line_show(struct line *line);
 
+/* While a line is edited: the terminal has another width now. */
+void line_resize(struct line *line, unsigned columns);
+
 /* Takes one byte. After any result but LINE_EDITING the cursor stands on a fresh row and line_begin comes next. */
 enum line_event line_feed(struct line *line, unsigned char byte);

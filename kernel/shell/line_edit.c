@@ -98,8 +98,10 @@ void line_move(struct line *line, unsigned cursor)
 void line_insert(struct line *line, char c)
 {
 	if (line->length == LINE_BYTES_MAX) {
+		/* Once, for what is pasted may be very long. */
+		if (!line->too_long)
+			line_put_text(line, "\a");
 		line->too_long = true;
-		line_put_text(line, "\a");
 		return;
 	}
 	memmove(line->text + line->cursor + 1, line->text + line->cursor, line->length - line->cursor);

@@ -44,7 +44,7 @@ void line_newer(struct line *line)
 }
 
 /* The row must have room for a few characters of the line too, so of a long pattern the end is shown. */
-static void set_label(struct line *line)
+void line_search_label(struct line *line)
 {
 	unsigned room = line->columns / 2 - 5;
 	const char *shown = line->search.pattern + (line->search.length > room ? line->search.length - room : 0);
@@ -64,7 +64,7 @@ void line_search_begin(struct line *line)
 	line->search.back = 0;
 	line->search.cursor = line->cursor;
 	line->search.length = 0;
-	set_label(line);
+	line_search_label(line);
 	line_repaint(line);
 }
 
@@ -92,7 +92,7 @@ static void set_pattern(struct line *line, unsigned length)
 	unsigned before = line->search.length;
 
 	line->search.length = length;
-	set_label(line);
+	line_search_label(line);
 	if (length == 0) {
 		line->search.back = 0;
 		show(line, line->back);
@@ -102,7 +102,7 @@ static void set_pattern(struct line *line, unsigned length)
 	if (find(line, from, 1) || length < before)
 		return;
 	line->search.length = before;
-	set_label(line);
+	line_search_label(line);
 }
 
 /* The search is over: the line from before is edited now, or the one that was found. */

@@ -35,5 +35,8 @@ void line_newer(struct line *line);
 void line_search_begin(struct line *line);
 bool line_search(struct line *line, enum key key, char c);
 
+/* Makes what stands ahead of the line during a search anew. */
+void line_search_label(struct line *line);
+
 /* The tab key. */
 void line_complete(struct line *line);

@@ -190,6 +190,44 @@ ROWS = [
         {"MEM": "1G", "QEMUFLAGS": "-device pcie-root-port,id=rp1,chassis=1 "
          "-device virtio-balloon-pci-non-transitional,free-page-reporting=on,bus=rp1"},
         stats={"report.frames": at_least(4096), "report.errors": exactly(0)}),
+    # Between a device and memory: nothing, or an IOMMU that translates nothing as long as nobody sets it up.
+    *(Row(f"balloon-iommu-platform-{name}", EXERCISE + "report\nstats -j\n", {"MEM": "1G", "QEMUFLAGS": flags +
+          "-device virtio-balloon-pci,free-page-reporting=on,iommu_platform=on,disable-legacy=on"}, boots=BOTH,
+          expect=(r"balloon: ACCESS_PLATFORM: an IOMMU may stand in its way",),
+          stats={"report.frames": at_least(4096), "report.errors": exactly(0), "balloon.restarts": exactly(0)})
+      for name, flags in (("alone", ""), ("vt-d", "-device intel-iommu "),
+                          ("virtio-iommu", "-device virtio-iommu-pci "))),
+    # An IOMMU that blocks what nobody has set up: the device never answers, is brought up once more, and when told to.
+    Row("balloon-that-fails-is-brought-up-again",
+        "alloc -o 9 -n 8\nfill 1 1\nfree 1\nreport now\nwait report 10000\n! report now\nreport\n"
+        "report restart\nreport now\nwait report 10000\ncheck\nstats -j\n",
+        {"MEM": "256M", "QEMUFLAGS": "-device virtio-iommu-pci,boot-bypass=off "
+         "-device virtio-balloon-pci,free-page-reporting=on,iommu_platform=on,disable-legacy=on"},
+        expect=(r"balloon: was reset, and is brought up once more: an IOMMU may keep it from memory",
+                r"balloon: was reset and stays off until `report restart`: an IOMMU may", r"^reporter +none$"),
+        stats={"report.frames": exactly(0), "balloon.restarts": exactly(3), "balloon.resets": exactly(4),
+               "mm.isolated_frames": exactly(0)}),
+    Row("balloon-brought-up-anew",
+        "report restart\n" + EXERCISE + "report restart\nreport\n! report restart now\nstats -j\n",
+        {"MEM": "1G"}, boots=BOTH,
+        expect=(r"^reporter +virtio-balloon$",), reject=(r"stays off",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "balloon.restarts": exactly(2)}),
+    Row("balloon-legacy-alone", "! report restart\n" + SMALL, {"MEM": "256M", "QEMUFLAGS":
+        "-device virtio-balloon-pci,free-page-reporting=on,disable-modern=on"}, boots=BOTH,
+        expect=(r"balloon 00:\d\d\.0: not a modern virtio device: .*disable-modern=off: left alone",
+                r"^report: no balloon could be brought up")),
+    # Roots of their own, which no bridge leads to.
+    Row("balloon-behind-a-pxb-pcie", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-device pxb-pcie,id=peer,bus_nr=64,bus=pcie.0 "
+         "-device pcie-root-port,id=rp1,bus=peer,chassis=1 "
+         "-device virtio-balloon-pci,free-page-reporting=on,bus=rp1"}, boots=BOTH,
+        expect=(r"balloon: 41:00\.0 reports free memory",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "boot.ms": between(1, 2000)}),
+    Row("balloon-behind-a-pxb", EXERCISE + "report\nstats -j\n",
+        {"MEM": "1G", "QEMUFLAGS": "-machine pc -device pxb,id=peer,bus_nr=200,bus=pci.0 "
+         "-device virtio-balloon-pci,free-page-reporting=on,bus=peer,addr=3"}, boots=BOTH,
+        expect=(r"balloon: c9:03\.0 reports free memory",),
+        stats={"report.frames": at_least(4096), "report.errors": exactly(0), "boot.ms": between(1, 2000)}),
     # An i440FX has no MCFG table: its devices are found through ports.
     Row("machine-pc", EXERCISE + "report\nstats -j\n", {"MEM": "1G", "QEMUFLAGS": "-machine pc"}, boots=BOTH,
         expect=(r"pci: the firmware has no usable MCFG table, configuration goes through ports 0xcf8 and 0xcfc",),
@@ -225,6 +263,14 @@ ROWS = [
     poison("off", "off", stats=FORGOTTEN, reject=("zeroed ones only", "balloon: .*PAGE_POISON")),
     poison("off-and-not-offered-with-free-page-hint", "off", ",page-poison=off" + HINT["balloon"], FORGOTTEN,
            HINT["flags"], reject=("zeroed ones only", "balloon: .*PAGE_POISON")),
+    Row("poison-without-a-device", "knob report.poison\nreport\n",
+        {"MEM": "256M", "CMDLINE": "report.poison=on", "BALLOONDEV": "none"}, boots=BOTH,
+        expect=(r"report\.poison is off: there is no reporter$", r"^report\.poison +off\b", r"^reporter +none$")),
+    Row("poison-without-a-reporter", "knob report.poison\nreport\n",
+        {"MEM": "256M", "CMDLINE": "report.poison=on", "BALLOONDEV": "free-page-reporting=off,page-poison=on"},
+        expect=(r"report\.poison is off: there is no reporter$", r"^report\.poison +off\b", r"^reporter +none$")),
+    Row("poison-off-without-a-device", "knob report.poison\n", {"MEM": "256M", "BALLOONDEV": "none"},
+        expect=(r"^report\.poison +off\b",), reject=("poison is off",)),
     Row("poison-in-bench-pin", "bench pin 32M 2m -n 2\ncheck\nreport\n", {"MEM": "512M", "CMDLINE": "report.poison=on"},
         expect=(r"^2m\.idle\.resident\.caller .*\n +100\.0% from stock$",
                 r"^2m\.alloc\.absent\.caller .*\n +0\.0% from stock$",
@@ -267,7 +313,43 @@ ROWS = [
     Row("script-is-echoed", "# a comment\n   version\n", {"MEM": "256M"}, boots=BOTH,
         expect=(r"^nought> +version$", r"^Nought 0\.1\.0, built"), reject=("a comment.*not",)),
     Row("status-1-and-it-goes-on", "frobnicate\nversion\n", {"MEM": "256M"}, status=1,
-        expect=(r"no command 'frobnicate'", r"^nought> version$", r"^Nought 0\.1\.0")),
+        expect=(r"no command 'frobnicate', `help` lists them", r"^nought> version$", r"^Nought 0\.1\.0",
+                r"^script: line 1 failed$")),
+    Row("a-script-says-on-which-lines-it-failed", "version\n\n! version\n# a comment\n" + 9 * "frobnicate\n",
+        {"MEM": "256M"}, status=1, expect=(r"^script: lines 3, 5, 6, 7, 8, 9, 10, 11 and 2 more failed$",)),
+    Row("unknown-words-name-the-nearest", "! stat\n! statss\n! zero.polcy\n! zero.policy=alloc\n! mm.free_frame\n"
+        "! zeroin\n! knob zero.polcy\n! knob zero.polcy idle\n! knob zero.policy idel\n! knob zero.polcy=idle\n"
+        "! stats mm.fre_frames\n! help zeroign\n! help zero.polcy\n! preset defualt\n! bench op\n! wait zreo\n"
+        "! report nwo\n! test mm_randm\n! watch -n 1 1 stat\n! free al\n",
+        {"MEM": "256M", "CMDLINE": "zero.polcy=alloc zero.low_pct = 7 zero.policy"},
+        expect=(r"refused: there is no knob 'zero\.polcy'; nearest: zero\.policy$",
+                r"refused: 'zero\.policy' is not of the form name=value, allowed are idle, alloc or free$",
+                r"^there is no command 'stat'; nearest: stats$", r"^there is no command 'statss'; nearest: stats$",
+                r"^there is no command 'zero\.polcy'; nearest: knob zero\.policy$",
+                r"^there is no command 'zero\.policy=alloc'; nearest: knob zero\.policy$",
+                r"^there is no command 'mm\.free_frame'; nearest: stats mm\.free_frames$",
+                r"^there is no command 'zeroin'; nearest: help zeroing$",
+                r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy(\n.*){2}"
+                r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy(\n.*){4}"
+                r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy$",
+                r"^knob: zero\.policy: 'idel' is not a choice, allowed are idle, alloc or free; nearest: idle$",
+                r"^stats: no counter begins with 'mm\.fre_frames'; nearest: mm\.free_frames$",
+                r"^help: there is nothing called 'zeroign'; nearest: zeroing", r"'zero\.polcy'; nearest: zero\.policy",
+                r"^preset: there is no preset 'defualt'; nearest: default$", r"no bench 'op'; nearest: ops$",
+                r"^wait: 'zreo' is not known, allowed are .*; nearest: zero$",
+                r"^report: 'nwo' is not known, allowed are .*; nearest: now$",
+                r"'mm_randm' in its name; nearest: mm_random",
+                r"watch -n 1 1 stat\nthere is no command 'stat'; nearest: stats$",
+                r"^free: takes the number of a handle, or all, not 'al'$")),
+    Row("knobs-are-set-as-on-the-command-line", "knob zero.policy=alloc\nknob zero.policy\n"
+        "knob zero.low_pct = 7 report.delay_ms= 9\nknob zero.low_pct\nknob report.delay_ms\n"
+        "knob zero.low_pct =8\nknob zero.low_pct\n! knob zero.low_pct=9 zero.policy=idel\nknob zero.low_pct\n"
+        "! knob zero.low_pct=\n! knob zero.low_pct =\n! knob =7\n! knob zero.low_pct 7 8\n"
+        "! knob mm.shuffle_now=1 quiet\n",
+        {"MEM": "256M", "CMDLINE": "zero.high_pct = 60 report.order =8"},
+        expect=(r"^zero\.policy +alloc ", r"^zero\.low_pct +7 ", r"^report\.delay_ms +9 ",
+                r"^zero\.low_pct +8 (.*\n)+.*'idel' is not a choice.*\n.*\nzero\.low_pct +8 ",
+                r"zero\.low_pct: '' is not a number", r"there is no knob ''"), reject=("command line: refused",)),
     Row("status-1-of-a-turned-success", "! version\n", {"MEM": "256M"}, status=1),
     Row("poweroff-ends-a-script", "version\npoweroff\nfrobnicate\n", {"MEM": "256M"}, reject=("frobnicate",)),
     Row("poweroff-keeps-the-status", "frobnicate\npoweroff\n", {"MEM": "256M"}, status=1),

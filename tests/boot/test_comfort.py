@@ -1,5 +1,6 @@
 """What makes the console pleasant: history, completion, pages, watch, colours; and that a pipe has none of it."""
 import re
+import time
 
 import pexpect
 import pytest
@@ -108,6 +109,27 @@ def test_pages(terminal):
     answer(terminal, "knob console.rows 24\r")
 
 
+def test_pages_do_not_eat_what_is_pasted(terminal):
+    """Several commands at once: none of them is taken for keys at a page of the first. Blanks still are."""
+    terminal.send("stats\rhandles\rversion\r")
+    terminal.expect_exact("0.1.0")
+    assert "zero.wasted_frames" in terminal.before and "no handles" in terminal.before
+    terminal.expect_exact(PROMPT)
+    # where they come late; but a key that is none is only passed over
+    answer(terminal, "stats\r", "--More--")
+    for key in ("x", UP, "\x1bOA", "\x1b[6~", "7"):
+        terminal.send(key)
+        time.sleep(0.1)
+    terminal.send("handles\rversion\r")
+    terminal.expect_exact("0.1.0")
+    assert "zero.wasted_frames" in terminal.before and "no handles" in terminal.before
+    terminal.expect_exact(PROMPT)
+    terminal.send("stats\r  q")
+    terminal.expect_exact(PROMPT)
+    assert terminal.before.count("--More--") == 3
+    assert "0.1.0" in answer(terminal, "version\r")
+
+
 def test_rows_that_are_full(terminal):
     """Nothing is written behind a full row that the terminal hasn't left, nor ahead of what asks for more."""
     unknown = "there is no command 'frobnicate', `help` lists them"
@@ -154,11 +176,123 @@ def test_watch(terminal):
     terminal.expect_exact(PROMPT)
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\0"], ids=repr)
+def test_every_end_of_a_line_is_one_key(terminal, end):
+    """What follows CR doesn't end a watch, nor goes on at a page, nor makes an empty line."""
+    terminal.send("watch 1 version" + end)
+    for _ in range(3):
+        terminal.expect_exact("Every 1 s: version", timeout=5)
+    terminal.send("\0")  # no key
+    terminal.expect_exact("Every 1 s: version", timeout=5)
+    terminal.send("q")
+    terminal.expect_exact(PROMPT)
+    terminal.send("stats" + end)
+    terminal.expect_exact("--More--")
+    for _ in range(2):
+        terminal.send(end)
+        terminal.expect_exact("--More--")
+        assert terminal.before.count("\n") == 1
+    terminal.send("q")
+    terminal.expect_exact(PROMPT)
+    terminal.send("version" + end + "\r")
+    terminal.expect_exact("0.1.0")
+    terminal.expect_exact(PROMPT + "\r\n" + PROMPT)
+
+
 def test_colours(terminal):
     assert "\x1b[34mR" in answer(terminal, "map\r")
     answer(terminal, "knob console.color off\r")
     assert not SEQUENCE.search(answer(terminal, "map\r"))
     answer(terminal, "knob console.color on\r")
+
+
+def knob(child, name):
+    return int(re.search(r" (\d+) ", answer(child, f"knob {name}\r").replace(f"{name} ", ""))[1])
+
+
+def test_a_terminal_that_is_resized():
+    """While a line is typed, while a command runs, while a page is waited at, while the screen is watched."""
+    child = spawn(rows=24, columns=80)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (24, 80)
+    child.send("vers")
+    child.expect_exact("vers")
+    child.setwinsize(30, 100)
+    child.expect_exact("\r" + PROMPT + "vers\x1b[K")  # at once, not with the next key
+    assert "0.1.0" in answer(child, "ion\r")
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (30, 100)
+
+    # a window over a line that is too long for the row, and back
+    text = "version # " + "".join(chr(ord("a") + i % 26) for i in range(60))
+    child.send(text)
+    child.expect_exact(text)
+    child.setwinsize(10, 40)
+    child.expect(r"\r" + PROMPT + r"<([a-z]{1,30})\x1b\[K")
+    assert text.endswith(child.match[1])
+    child.setwinsize(10, 90)
+    child.expect_exact("\r" + PROMPT + text + "\x1b[K")
+    assert "0.1.0" in answer(child, "\r")
+
+    # more than it can show, or less; zero is no size
+    child.setwinsize(5, 7)
+    child.expect_exact(PROMPT)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (5, 20)
+    child.setwinsize(2000, 3000)
+    child.expect_exact(PROMPT)
+    child.setwinsize(0, 0)
+    child.setwinsize(20, 90)
+    child.expect_exact(PROMPT)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (20, 90)
+
+    # while a command runs, and where ^C drops what was typed ahead
+    child.send("wait zero 1\r")
+    child.expect_exact(PROMPT)
+    for name in ("zero.delay_ms 60000", "zero.low_pct 100", "zero.high_pct 100"):
+        answer(child, f"knob {name}\r")
+    child.send("wait zero 86400000\r")
+    child.expect_exact("\r\n")
+    child.setwinsize(21, 91)
+    child.send("frobnicate\x03")
+    child.expect_exact("wait: interrupted\r\n" + PROMPT)
+    assert (knob(child, "console.rows"), knob(child, "console.columns")) == (21, 91)
+
+    # at a page: the next one is as long as the terminal
+    assert answer(child, "stats\r", "--More--").count("\n") == 20
+    child.setwinsize(12, 91)
+    assert answer(child, " ", "--More--").count("\n") <= 12
+    child.send(" ")
+    child.expect_exact("--More--")
+    assert child.before.count("\n") == 11
+    child.send("q")
+    child.expect_exact(PROMPT)
+
+    # the watch goes on, and its screen is as high as the terminal
+    child.send("watch 1 stats\r")
+    child.expect_exact("\x1b[J\x1b[HEvery 1 s: stats")
+    child.setwinsize(8, 91)
+    for _ in range(3):
+        child.expect_exact("\x1b[HEvery 1 s: stats")
+    assert child.before.count("\n") == 7
+    child.send("q")
+    child.expect_exact(PROMPT)
+    # escape alone is a key
+    child.send("watch 100 version\r")
+    child.expect_exact("0.1.0")
+    child.send("\x1b")
+    child.expect_exact(PROMPT, timeout=5)
+    child.close(force=True)
+
+
+def test_the_size_that_a_terminal_reports_by_itself(terminal):
+    """Some do when it changes, or when they are asked."""
+    answer(terminal, "\x1b[48;33;77;600;800tversion\r")
+    assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (33, 77)
+    answer(terminal, "ver\x1b[8;40;90tsion\r")
+    assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (40, 90)
+    for part in ("ver\x1b[8;", "24", ";80", "t"):  # over a slow line
+        terminal.send(part)
+        time.sleep(0.3)
+    assert "0.1.0" in answer(terminal, "sion\r")
+    assert (knob(terminal, "console.rows"), knob(terminal, "console.columns")) == (24, 80)
 
 
 @pytest.mark.parametrize("settings", [{"TERM": "dumb"}, {"TERM": "vt100"}, {"TERM": "unheard-of"}, {"NO_COLOR": "1"}],

@@ -5,7 +5,7 @@ import time
 
 import pexpect
 import pytest
-from machine import PROMPT, ROOT, RUN, Console, environment
+from machine import PROMPT, ROOT, RUN, Console, environment, make
 
 UP, LEFT, RIGHT, HOME, END, DELETE, BACKSPACE = "\x1b[A", "\x1b[D", "\x1b[C", "\x1b[H", "\x1b[F", "\x1b[3~", "\x7f"
 
@@ -152,6 +152,48 @@ def test_interrupting_much_at_once():
         interrupt("bench pin 40G 1g", 2)
         interrupt("bench ops mix90", 2)
         assert ours(guest.stats()) == ours(before)
+        assert guest.end() == 0
+
+
+def test_interrupting_one_long_step_of_a_debug_build():
+    """^C ends one long unit test, and `check`, which reads all that is in stock there; and nothing is left behind."""
+    build = make("kernel.elf", build="debug", DEBUG=1)
+    with Console(MEM="1G", O=build, CMDLINE="zero.low_pct=100 zero.high_pct=100 zero.delay_ms=0",
+                 BALLOONDEV="none") as guest:
+        def send(data):
+            guest.process.stdin.write(data)
+            guest.process.stdin.flush()
+
+        def unowned(stats):
+            return stats["mm.free_frames"] + stats["mm.isolated_frames"] + stats["heap.mapped_bytes"] // 4096
+
+        guest.command("wait zero 100000", 100)
+        for _ in range(5):
+            send(b"check\n\x03")
+            if "interrupted" in guest.wait_for(PROMPT, 30):
+                break
+            send(b"\n")
+            guest.wait_for(PROMPT, 30)
+        else:
+            assert False, "check was never interrupted"
+        assert "every invariant holds" in guest.command("check")
+
+        one = "mm_regress.xen_83a784a15b"  # ten seconds, most of them its own checks
+        knob = guest.command("knob zero.batch_frames")
+        guest.command("test mm_regress.xsa_245")  # what malloc's heap grows by
+        before = guest.stats()
+        send(f"test {one}\n".encode())
+        guest.wait_for(one, 10)
+        time.sleep(1.5)
+        since = time.monotonic()
+        send(b"\x03")
+        assert "^C\ntest: interrupted\n" in guest.wait_for(PROMPT, 30)
+        assert time.monotonic() - since < 4
+        assert knob == guest.command("knob zero.batch_frames")
+        after = guest.stats()
+        assert unowned(after) == unowned(before)
+        assert " passed, 0 failed" in guest.command("test mm_bulk.failure")
+        assert "every invariant holds" in guest.command("check")
         assert guest.end() == 0
 
 

@@ -66,15 +66,28 @@ def honest():
     ("facp-sum", 0, (r"ACPI: FACP at 0x[0-9a-f]+: checksum is wrong", "by the PIT", "ECAM 0x[^0]"), "the firmware"),
     ("mcfg-sum", 0, (r"ACPI: MCFG at 0x[0-9a-f]+: checksum is wrong", NO_TABLES[1]), "ACPI"),
     ("no-mcfg", 0, NO_TABLES[1:], "ACPI"),
+    ("mcfg-nowhere", 0, ("pci: nothing where the MCFG table says, configuration goes through ports",), "ACPI"),
+    ("mcfg-next", 0, ("pci: nothing where the MCFG table says, configuration goes through ports",), "ACPI"),
+    ("mcfg-memory", 0, ("pci: 256 of the buses 00 to ff of segment 0 can't be mapped",), "ACPI"),
     ("dsdt-sum", 0, (r"ACPI: DSDT at 0x[0-9a-f]+: checksum is wrong",), "the firmware"),
     ("no-s5", 0, ("ACPI: DSDT: no sleep state S5",), "the firmware"),
     ("dead-pm1", 0, ("power-off: status 0, by ACPI",), "the firmware"),
+    ("madt-twice", 0, (r"ACPI: a second APIC at 0x[0-9a-f]+ is left out", "by the ACPI PM timer", "1 IOAPIC,"), "ACPI"),
+    ("fadt-twice", 0, (r"ACPI: a second FACP at 0x[0-9a-f]+ is left out", "by the ACPI PM timer"), "ACPI"),
+    ("mcfg-twice", 0, (r"ACPI: a second MCFG at 0x[0-9a-f]+ is left out", "ECAM 0xb0000000"), "ACPI"),
+    ("crowd", 0, ("ACPI: XSDT: 50 entries are 0", r"ACPI: XSDT: \d+ more tables, which nothing is read from",
+                  "by the ACPI PM timer", "1 IOAPIC, ECAM 0x[^0]"), "ACPI"),
+    ("lapic-elsewhere", 0, ("the local APIC is at 0xfee00000, as the CPU says, and not at 0xfec80000, as ACPI says",
+                            "by the ACPI PM timer"), "ACPI"),
+    ("madt-twice fadt-twice mcfg-twice crowd", 0, ("a second APIC", "a second FACP", "a second MCFG"), "ACPI"),
     ("map-overlap", 5, (r"memory map: 0x5 pages at 0x[0-9a-f]+ are in several entries|"
                         r"memory map: 0x[0-9a-f]+ pages at 0x100000 are in several entries",), "ACPI"),
     ("map-absurd", 2, ("memory map: entry .* 0x0 pages: empty", "memory map: entry .*: wraps round",
                        "memory map: entry .*: beyond what can be addressed",
                        "memory map: entry .*: not aligned to 4 KiB"), "ACPI"),
     ("no-rsdp map-overlap map-absurd", 5, ("ACPI: no RSDP",), "the firmware"),
+    ("map-uncached", 4096, ("memory map: 16384 KiB aren't used: the firmware says that they can't be cached",), "ACPI"),
+    ("map-special", 4096, (r"memory map: 16384 KiB aren't used: .* \(boot.specific_purpose=use takes them\)",), "ACPI"),
 ])
 def test_lie(lie, lost, said, off, honest):
     outcome = boot(lie, EXERCISE + "report now\nwait report\nstats -j report\n" + MANAGED, EXITDEV="n")
@@ -83,6 +96,38 @@ def test_lie(lie, lost, said, off, honest):
         assert re.search(regex, outcome.output, re.M), f"no match of {regex!r}\n{outcome}"
     assert int(re.search(r'"report\.frames":(\d+)', outcome.output)[1]) >= 4096, outcome
     assert usable(outcome.stats()["mm.managed_frames"], outcome.output) == honest - lost, outcome
+
+
+def test_memory_for_a_specific_purpose_is_used_when_that_is_asked_for(honest):
+    outcome = boot("map-special", MANAGED, CMDLINE="boot.specific_purpose=use")
+    assert outcome.status == 0, outcome
+    assert "aren't used" not in outcome.output, outcome
+    assert usable(outcome.stats()["mm.managed_frames"], outcome.output) == honest, outcome
+
+
+@pytest.mark.parametrize("mem", ["1G", "4G"])
+def test_as_many_entries_as_there_are(mem):
+    """Over a thousand, the small ones ahead of the memory and of what the loader left: nothing is lost of them."""
+    honest = boot("none", MANAGED, MEM=mem)
+    outcome = boot("map-many", EXERCISE + "map\n" + MANAGED, MEM=mem)
+    assert outcome.status == 0, outcome
+    assert "memory map:" not in outcome.output, outcome
+    lost = usable(honest.stats()["mm.managed_frames"], honest.output) - usable(outcome.stats()["mm.managed_frames"],
+                                                                               outcome.output)
+    assert 0 <= lost < 64, outcome  # the map itself, which is kept
+
+
+@pytest.mark.parametrize("bus", ["pcie.0", "peer"])
+def test_mcfg_in_two_windows(bus):
+    """The balloon is behind a root of its own that only the second one has, or in the first."""
+    outcome = boot("mcfg-two", EXERCISE + "stats -j\n", MEM="512M",
+                   QEMUFLAGS="-device pxb-pcie,id=peer,bus_nr=128,bus=pcie.0 "
+                   f"-device pcie-root-port,id=rp1,bus={bus},chassis=1 "
+                   "-device virtio-balloon-pci,free-page-reporting=on,bus=rp1")
+    assert outcome.status == 0, outcome
+    number = "81" if bus == "peer" else "01"
+    assert re.search(rf"^.*balloon: {number}:00\.0 reports free memory", outcome.output, re.M), outcome
+    assert outcome.stats()["report.frames"] >= 4096, outcome
 
 
 def test_a_hole_in_a_gib_is_nobodys(honest):
@@ -114,6 +159,13 @@ def test_a_hole_in_a_gib_is_nobodys(honest):
                 assert "not done" not in guest.command(command, 120)
             assert pages(at, 3) == b"\x5a" * 3 * 4096
             assert guest.end() == 0
+
+
+@pytest.mark.parametrize("flags, by", [("", "PIT"), (",pit=off", "HPET")])
+def test_no_pm_timer(flags, by):
+    outcome = boot("no-pm-timer", "version\n", MEM="256M", QEMUFLAGS=f"-machine q35{flags}")
+    assert re.search(rf"clock: TSC \d+ kHz, APIC timer 6\d\d\d\d kHz, by the {by}$", outcome.output, re.M), outcome
+    assert outcome.status == 0, outcome
 
 
 @pytest.mark.parametrize("options, low, said", [

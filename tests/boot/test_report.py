@@ -1,6 +1,10 @@
-"""What reporting gives back to the host, seen from the host: QEMU's resident memory."""
+"""What reporting gives back to the host, seen from the host: QEMU's resident memory. And what the host asks for."""
+import os
+import tempfile
+import time
+
 import pytest
-from machine import Console
+from machine import PROMPT, Console, Qmp
 
 MIB = 1 << 20
 DIRTY_BLOCKS = 1024  # of 2 MiB
@@ -133,3 +137,25 @@ def test_without_a_reporter_memory_stays_fresh():
         assert stats["mm.fresh_frames"] > (256 << 8) * 9 // 10
         assert stats["mm.reported_frames"] == 0
         assert "fresh" in guest.command("mem")
+
+
+@pytest.mark.parametrize("boot", ["pvh", "efi"])
+def test_a_target_that_is_set_while_running_is_said(boot):
+    """Once for each change, in the log, as a counter and by `report`; nothing else comes of it."""
+    with tempfile.TemporaryDirectory(prefix="nought-test-") as directory:
+        path = os.path.join(directory, "qmp")
+        with Console(MEM="512M", BOOT=boot, QMP=path) as guest:
+            qmp = Qmp(path)
+            for mib, frames in ((256, 65536), (128, 98304), (512, 0)):
+                qmp.call("balloon", value=mib * MIB)
+                guest.wait_for(f"the host asks for {frames or 'no'} frames", 20)
+                guest.wait_for(PROMPT, 20)  # again, behind the log's line
+                time.sleep(1)
+                assert guest.stats("balloon.target")["balloon.target_frames"] == frames
+                assert ("asked for" in guest.command("report")) == (frames != 0)
+            log = guest.command("log")
+            for said in ("asks for 65536 frames", "asks for 98304 frames", "asks for no frames any more"):
+                assert log.count(said) == 1, log
+            assert guest.stats("mm.managed")["mm.managed_frames"] > 500 << 8
+            qmp.close()
+            assert guest.end() == 0

@@ -2,7 +2,9 @@
 import os
 import shutil
 import signal
+import struct
 import subprocess
+import time
 
 import machine
 import pexpect
@@ -21,6 +23,13 @@ import pytest
     ({"O": "/nonexistent", "BOOT": "efi"}, "/nonexistent/esp.img is not there"),
     ({"O": "/nonexistent", "BOOT": "pvh"}, "/nonexistent/kernel.elf is not there"),
     ({"BOOT": "bios"}, "BOOT is 'bios'; efi or pvh is allowed"),
+    ({"QEMUFLAGS": "-m 2G"}, "QEMUFLAGS has -m 2G, but MEM is 4G: set MEM=2G instead"),
+    ({"QEMUFLAGS": "-smp 2 -m 512"}, "set MEM=512M instead"),
+    ({"QEMUFLAGS": "--m size=2097152K,slots=2,maxmem=8G"}, "set MEM=2048M instead"),
+    ({"QEMUFLAGS": "-m slots=2,size=8g"}, "set MEM=8G instead"),
+    ({"QEMUFLAGS": "-enable-kvm"}, "QEMUFLAGS has -enable-kvm, but ACCEL is tcg: set ACCEL=kvm instead"),
+    ({"QEMUFLAGS": "-accel kvm,thread=multi"}, "set ACCEL=kvm,thread=multi instead"),
+    ({"QEMUFLAGS": "-incoming tcp:0:4444", "SCRIPT": "/dev/null"}, "QEMUFLAGS restores a guest, which has read its"),
     ({"BOOT": "efi", "QEMUFLAGS": "-M microvm"}, "QEMUFLAGS names a microvm, which the firmware can't start: BOOT=pvh"),
     ({"BOOT": "efi", "QEMUFLAGS": "-machine accel=tcg,type=microvm"}, "QEMUFLAGS names a microvm"),
     ({"BOOT": "pvh", "FWCFG": "n", "CMDLINE": 4096 * "x"},
@@ -106,6 +115,82 @@ def test_the_prompt_below_a_line_of_the_log_is_waited_at(tmp_path):
     outcome = machine.run(MEM="256M", TIMEOUT=20, PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert "the input has ended, and the guest waits for more" in outcome.errors, outcome
     assert outcome.status == 130, outcome
+
+
+@pytest.mark.parametrize("flags", ["-m 256M", "-m 256,slots=2,maxmem=1G", "-m slots=2,maxmem=1G", "-accel tcg"])
+def test_flags_that_do_not_quarrel(flags):
+    outcome = machine.run(script="version\n", MEM="256M", QEMUFLAGS=flags)
+    assert outcome.status == 0, outcome
+
+
+def empty_qcow2(path, size=64 << 20, cluster=1 << 16):
+    """A disk for snapshots: its header, where its references are counted, and a table without a cluster of data."""
+    with open(path, "wb") as file:
+        for part in (struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, size, 0, 1, 3 * cluster, cluster, 1, 0, 0),
+                     struct.pack(">Q", 2 * cluster), struct.pack(">4H", 1, 1, 1, 1), b""):
+            file.write(part.ljust(cluster, b"\0"))
+
+
+def save(directory, boot="pvh"):
+    """Saves a guest that has a handle, to a file and as a snapshot. Returns what all of them are started
+    with, and how each is restored."""
+    disk, state, qmp = directory / "disk", directory / "state", directory / "qmp"
+    empty_qcow2(disk)
+    settings = {"MEM": "256M", "BOOT": boot}
+    drive = f"-drive if=none,id=disk,format=qcow2,file={disk}"
+    with machine.Console(QMP=qmp, QEMUFLAGS=drive, **settings) as guest:
+        guest.command("alloc -o 3 -n 5")
+        control = machine.Qmp(str(qmp))
+        assert not control.call("human-monitor-command", **{"command-line": "savevm one"})
+        control.call("migrate", uri=f"exec:cat >{state}")
+        while (status := control.call("query-migrate").get("status")) != "completed":
+            assert status != "failed"
+            time.sleep(0.05)
+        control.close()
+    return settings, {"file": f"{drive} -incoming 'exec:cat {state}'", "snapshot": f"{drive} -loadvm one",
+                      "later": f"{drive} -incoming 'exec:sleep 3; cat {state}'"}
+
+
+def restore(text, settings, flags):
+    done = subprocess.run([machine.RUN], input=text, capture_output=True, cwd=machine.ROOT, timeout=60, text=True,
+                          env=machine.environment(TIMEOUT=40, QEMUFLAGS=flags, **settings))
+    return machine.Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("boot", ["pvh", "efi"])
+def test_a_guest_that_is_restored(boot, tmp_path):
+    """It has said its first line and its prompt long ago, and takes keys once it is there."""
+    settings, ways = save(tmp_path, boot)
+    for how, flags in ways.items():
+        outcome = restore("handles\npoweroff\n", settings, flags)
+        assert outcome.output.startswith("handles\nhandle 1: 5 blocks of order 3"), (how, outcome)
+        assert outcome.status == 0, (how, outcome)
+    # where nothing is typed, or no poweroff, it ends as any other guest does
+    for text in ("", "handles\n"):
+        outcome = restore(text, settings, ways["file"])
+        assert "the input has ended, and the guest waits for more" in outcome.errors, outcome
+        assert outcome.status == 130, outcome
+
+
+def test_a_guest_that_is_restored_in_a_terminal(tmp_path):
+    """It is told of the size of that terminal, and so shows its prompt."""
+    settings, ways = save(tmp_path)
+    child = pexpect.spawn(machine.RUN, cwd=machine.ROOT, encoding="utf-8", timeout=30, dimensions=(33, 99),
+                          env=machine.environment(TIMEOUT=60, QEMUFLAGS=ways["later"], **settings))
+    child.expect_exact("^] leaves")
+    child.send("handles\r")  # ahead of its time
+    child.expect_exact("handle 1: 5 blocks of order 3")
+    child.expect_exact(machine.PROMPT)
+    child.send("knob console.columns\r")
+    child.expect(r" 99 columns")
+    child.send("\x1d")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+    child = pexpect.spawn(machine.RUN, cwd=machine.ROOT, encoding="utf-8", timeout=30, dimensions=(33, 99),
+                          env=machine.environment(TIMEOUT=60, QEMUFLAGS=ways["file"], **settings))
+    child.expect_exact(machine.PROMPT)
+    child.close(force=True)
 
 
 def gone(pid):

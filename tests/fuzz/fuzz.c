@@ -15,6 +15,9 @@
 #define LOG_MAX	  250u
 #define KNOBS_MAX 64u
 
+#define RELAX_FIRST_NS 1000u /* what mm_port_relax passes anyway */
+#define RELAX_LAST_NS  16000000u
+
 unsigned fuzz_said;
 
 static _Noreturn void fail(const char *file, int line, const char *text)
@@ -43,6 +46,10 @@ void test_port_fail(const char *file, int line, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	fail(file, line, text);
+}
+
+void test_port_breathe(void)
+{
 }
 
 void test_port_pass_ns(uint64_t ns)
@@ -98,6 +105,24 @@ void log_printf(const char *fmt, ...)
 	va_start(args, fmt);
 	check_line(LOG_MAX, fmt, args);
 	va_end(args);
+}
+
+static uint64_t relax_ns;
+
+static void relax_longer(const char *what, pfn_t pfn, size_t frames)
+{
+	(void)pfn;
+	(void)frames;
+	if (strcmp(what, "relax") != 0)
+		return;
+	host_time_advance(relax_ns);
+	relax_ns = smaller(2 * relax_ns, RELAX_LAST_NS);
+}
+
+void fuzz_wait_coarsely(void)
+{
+	relax_ns = RELAX_FIRST_NS;
+	host_hook = relax_longer;
 }
 
 void fuzz_knobs_reset(void)

@@ -29,6 +29,11 @@ extern unsigned fuzz_said;
 /* Whether text is printable ASCII. */
 bool fuzz_printable(const char *text);
 
+/* Makes waiting cheap, from now on until it is called again: each mm_port_relax passes twice the time of the one
+ * before, 1 us to 16 ms. So a wait whose end is a time has few looks, not one for each us, and the longer it is the
+ * coarser. To be called before each step of the input. Takes host_hook. */
+void fuzz_wait_coarsely(void);
+
 /* Sets every knob back to what it was when the program began. */
 void fuzz_knobs_reset(void);
 

@@ -18,7 +18,7 @@ static size_t memory_bytes;
 static bool fix_sums;
 static uint8_t *maps[MAPS_MAX];
 static unsigned map_count, sound_most;
-static bool sound_madt, sound_mcfg, sound_fadt;
+static bool sound_madt, sound_mcfg, sound_fadt, sound_hpet;
 
 static uint8_t sum_of(const uint8_t *p, size_t bytes)
 {
@@ -53,6 +53,7 @@ static const uint8_t *map(paddr_t paddr, size_t bytes)
 			sound_madt |= memcmp(copy, "APIC", 4) == 0;
 			sound_mcfg |= memcmp(copy, "MCFG", 4) == 0;
 			sound_fadt |= memcmp(copy, "FACP", 4) == 0;
+			sound_hpet |= memcmp(copy, "HPET", 4) == 0;
 		}
 	}
 	return copy;
@@ -70,20 +71,32 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	memory_bytes = bytes - 1;
 	map_count = 0;
 	sound_most = 0;
-	sound_madt = sound_mcfg = sound_fadt = false;
+	sound_madt = sound_mcfg = sound_fadt = sound_hpet = false;
+	memset(&info, 0xff, sizeof(info)); /* nothing that is left from before may come out */
 	sound = acpi_parse(data[0] & 2 ? PADDR_BASE + (data[0] >> 2) : PADDR_BASE, map, fuzz_say, &info);
 	FUZZ_CHECK(sound <= sound_most);
 	FUZZ_CHECK(sound_madt || !info.have_madt);
-	FUZZ_CHECK(sound_mcfg || sound_fadt || !info.ecam);
+	FUZZ_CHECK(sound_mcfg || sound_fadt || info.mcfg.count == 0);
 	FUZZ_CHECK(sound_fadt || (!info.pm_timer_port && !info.power.control_a));
+	FUZZ_CHECK(sound_hpet || !info.hpet);
+	FUZZ_CHECK(sound_fadt || (!info.power.has_s5 && info.power.sleep.space == ACPI_NOWHERE && !info.window));
 	FUZZ_CHECK(info.cpus >= 1);
 	FUZZ_CHECK(info.ioapic_count <= ACPI_IOAPICS);
+	for (unsigned i = 0; i < info.ioapic_count; i++)
+		for (unsigned j = 0; j < i; j++)
+			FUZZ_CHECK(info.ioapic[i].paddr != info.ioapic[j].paddr &&
+				   info.ioapic[i].gsi_base != info.ioapic[j].gsi_base);
 	FUZZ_CHECK(info.have_madt || (info.cpus == 1 && info.ioapic_count == 0));
-	FUZZ_CHECK(is_aligned(info.ecam, MIB));
-	FUZZ_CHECK(info.ecam ? info.bus_first <= info.bus_last : info.bus_first == 0 && info.bus_last == 0);
+	FUZZ_CHECK(info.mcfg.count <= ACPI_ECAMS && (!info.mcfg.by_dsdt || info.mcfg.count == 1));
+	for (unsigned i = 0; i < info.mcfg.count; i++) {
+		const struct acpi_ecam *e = &info.mcfg.ecam[i];
+
+		FUZZ_CHECK(e->base != 0 && is_aligned(e->base, MIB) && e->bus_first <= e->bus_last);
+		FUZZ_CHECK(e->base + (e->bus_last + 1u) * MIB > e->base);
+	}
 	FUZZ_CHECK(info.pm_timer_port <= 0xfffc);
 	FUZZ_CHECK(info.pm_timer_port ? info.pm_timer_bits == 24 || info.pm_timer_bits == 32 : info.pm_timer_bits == 0);
-	FUZZ_CHECK(sound != 0 || (!info.have_madt && !info.ecam && !info.pm_timer_port));
+	FUZZ_CHECK(sound != 0 || (!info.have_madt && info.mcfg.count == 0 && !info.pm_timer_port));
 	FUZZ_CHECK(!info.power.has_s5 || ((info.power.control_a != 0 || info.power.sleep.space != ACPI_NOWHERE) &&
 					  info.power.type_a <= 7 && info.power.type_b <= 7));
 	while (map_count)

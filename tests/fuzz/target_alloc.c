@@ -148,8 +148,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (head & HEAD_TRACED)
 		trace_start(&allocator, ring, ARRAY_LEN(ring), mm_port_now_ns);
 	model_ops_begin(&in, &machine, head & HEAD_KEEPS_ZERO ? MODEL_KEEPS_ZERO : 0);
+	fuzz_wait_coarsely();
 	for (unsigned step = 0; step < STEPS_MAX && model_ops_step(); step++)
-		continue;
+		fuzz_wait_coarsely();
 	model_ops_end();
 	FUZZ_CHECK(trace_overwritten() <= trace_written());
 	trace_stop(&allocator);

@@ -6,8 +6,8 @@
  * then, and what it scribbles into the rings while the driver reports and others allocate.
  *
  * Checked: what was handed to the device stays isolated until the device gave it back or was reset; it is given out to
- * nobody meanwhile; every wait ends; mm_check; a driver that gives up says so, resets the device once (or again as long
- * as the device doesn't say that it is reset), gives its rings back, and never touches the device again.
+ * nobody meanwhile; every wait ends; mm_check; a driver that gives up says so, resets the device so often at most (or
+ * again as long as the device doesn't say that it is reset), gives its rings back, and never touches the device again.
  */
 #include <stdlib.h>
 
@@ -39,10 +39,18 @@ static struct lie {
 static unsigned lie_count, lie_at;
 static uint64_t writes;
 
-/* Who has a frame, as the device and its driver can know: 0 nobody, else 1 + head of the chain that it went out in. */
-static uint16_t with_device[FRAMES];
+/* What the device has, as it and its driver can know: frames, the ranges that they went out in, in no order, and how
+ * many of those went out in a chain, by its head. */
+static bool with_device[FRAMES];
+static struct out {
+	pfn_t pfn;
+	uint16_t frames, head;
+} out[FRAMES];
+static unsigned out_count;
+static uint16_t out_of_head[VIRTQ_SIZE_MAX];
 static unsigned resets_live; /* when it was live; 0: it never was */
 static unsigned resets_false;
+static uint64_t restarts_before;
 static bool matched, was_stuck, lied;
 
 static struct {
@@ -94,11 +102,36 @@ static void write_hook(paddr_t paddr, unsigned size, uint32_t value)
 
 /* --- what is with the device --- */
 
+static void take_note(pfn_t pfn, uint64_t frames, unsigned head)
+{
+	FUZZ_CHECK(head < VIRTQ_SIZE_MAX && frames != 0);
+	for (pfn_t f = pfn; f < pfn + frames; f++) {
+		FUZZ_CHECK(f - FIRST_FRAME < FRAMES);
+		FUZZ_CHECK(mm_frame_state(&mm, f) == MM_STATE_ISOLATED);
+		FUZZ_CHECK(!with_device[f - FIRST_FRAME]);
+		with_device[f - FIRST_FRAME] = true;
+	}
+	out[out_count++] = (struct out){pfn, (uint16_t)frames, (uint16_t)head};
+	out_of_head[head]++;
+}
+
 static void forget(unsigned head)
 {
-	for (unsigned i = 0; i < FRAMES; i++)
-		if (with_device[i] == head + 1)
-			with_device[i] = 0;
+	for (unsigned i = 0; out_of_head[head] != 0; i++) {
+		while (i < out_count && out[i].head != head)
+			i++;
+		FUZZ_CHECK(i < out_count);
+		memset(with_device + (out[i].pfn - FIRST_FRAME), 0, out[i].frames * sizeof(with_device[0]));
+		out_of_head[head]--;
+		out[i--] = out[--out_count];
+	}
+}
+
+static void forget_all(void)
+{
+	memset(with_device, 0, sizeof(with_device));
+	memset(out_of_head, 0, sizeof(out_of_head));
+	out_count = 0;
 }
 
 /* The driver may believe whatever the used ring says: the entries up to the index are given back. */
@@ -107,7 +140,7 @@ static void look_at_used(void)
 	const struct virtqueue *q = &balloon.reporting.q;
 	uint16_t ready;
 
-	if (balloon.state != BALLOON_LIVE)
+	if (balloon.state != BALLOON_LIVE || out_count == 0)
 		return;
 	ready = (uint16_t)(q->used[1] - q->used_idx);
 	for (unsigned i = 0; i < ready && i < q->size; i++) {
@@ -130,11 +163,7 @@ static int submit(struct report_sink *sink, const struct report_range *ranges, u
 	int result;
 
 	for (unsigned i = 0; i < count; i++)
-		for (pfn_t pfn = ranges[i].pfn; pfn < ranges[i].pfn + ranges[i].frames; pfn++) {
-			FUZZ_CHECK(mm_frame_state(&mm, pfn) == MM_STATE_ISOLATED);
-			FUZZ_CHECK(with_device[pfn - FIRST_FRAME] == 0);
-			with_device[pfn - FIRST_FRAME] = (uint16_t)(head + 1);
-		}
+		take_note(ranges[i].pfn, ranges[i].frames, head);
 	result = real_submit(sink, ranges, count, tag);
 	if (result == 0)
 		FUZZ_CHECK(q->avail_idx == (uint16_t)(at + 1)); /* one chain: less than 4 GiB */
@@ -155,7 +184,7 @@ static bool reset(struct report_sink *sink)
 
 	resets_false += !done;
 	if (done)
-		memset(with_device, 0, sizeof(with_device));
+		forget_all();
 	return done;
 }
 
@@ -165,9 +194,9 @@ static void check(void)
 	look_at_used();
 	if (balloon.state == BALLOON_OFF)
 		return;
-	for (unsigned i = 0; i < FRAMES; i++)
-		if (with_device[i] != 0)
-			FUZZ_CHECK(mm_frame_state(&mm, FIRST_FRAME + i) == MM_STATE_ISOLATED);
+	for (unsigned i = 0; i < out_count; i++)
+		for (pfn_t pfn = out[i].pfn; pfn < out[i].pfn + out[i].frames; pfn++)
+			FUZZ_CHECK(mm_frame_state(&mm, pfn) == MM_STATE_ISOLATED);
 }
 
 /* --- the device's doings --- */
@@ -228,7 +257,7 @@ static void allocate(struct choices *in)
 	if (pfn == MM_PFN_NONE)
 		return;
 	for (pfn_t f = pfn; f < pfn + (1ull << order); f++)
-		FUZZ_CHECK(with_device[f - FIRST_FRAME] == 0);
+		FUZZ_CHECK(!with_device[f - FIRST_FRAME]);
 	held[held_count].pfn = pfn;
 	held[held_count++].order = order;
 }
@@ -268,6 +297,7 @@ static void plug(struct choices *in)
 		.with = features & 8	  ? BALLOON_F_FREE_PAGE_HINT
 			: features & 0x10 ? ~0ull
 					  : 0,
+		.insists = (features & 0x30) == 0x30 ? 1ull << 34 | 1ull << 33 : 0,
 		.without = (features & 1 ? BALLOON_F_STATS_VQ : 0) | (features & 2 ? BALLOON_F_PAGE_POISON : 0) |
 			   (features & 4 ? BALLOON_F_REPORTING : 0),
 		.behind_bridge = features & 0x20,
@@ -314,7 +344,6 @@ static bool start(void)
 	pci_scan(&ecam, start_first, &started);
 	if (!started)
 		return false;
-	resets_live = device.resets;
 	real_submit = balloon.sink.submit;
 	real_poll = balloon.sink.poll;
 	real_reset = balloon.sink.reset;
@@ -349,7 +378,9 @@ static void step(struct choices *in)
 		give_back(op >> 3);
 		break;
 	default:
-		if (op & 0x80)
+		if ((op & 0xf8) == 0xf8)
+			(void)balloon_restart();
+		else if (op & 0x80)
 			report_now(&mm);
 		else if (op & 0x40)
 			mm_drain(&mm);
@@ -371,6 +402,12 @@ static uint64_t allocated(void)
 	return totals.allocated - frames;
 }
 
+/* For good. */
+static bool is_off(void)
+{
+	return balloon.state == BALLOON_OFF && !balloon.restart_left;
+}
+
 /* Off: it said so, has given everything back, and is not heard of again. */
 static void check_off(void)
 {
@@ -380,8 +417,10 @@ static void check_off(void)
 	FUZZ_CHECK(allocated() == 0);
 	/* But for what it was told falsely, the device has nothing of the driver's any more. */
 	FUZZ_CHECK(!virtio_device_has_memory(&device) || lied);
-	/* Once; while it is brought up also once before, and once more for a poison_val that can't be had. */
-	FUZZ_CHECK(device.resets <= (resets_live ? resets_live + 1 : 3) + resets_false || was_stuck);
+	/* Each time that it is brought up: once ahead, once at the end, once more for a poison_val that can't be had,
+	 * and for each feature that it may insist on. */
+	const uint64_t ups = 1 + balloon_counters.restarts - restarts_before;
+	FUZZ_CHECK(device.resets <= ups * (3 + 65) + resets_false || was_stuck);
 	for (unsigned i = 0; i < 20; i++) {
 		(void)report_step(&mm);
 		host_time_advance(100000000);
@@ -404,14 +443,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	host_cpu = 0;
 	host_time_set(1000000000);
 	host_log_clear();
-	memset(with_device, 0, sizeof(with_device));
+	forget_all();
 	held_count = writes = resets_live = resets_false = 0;
+	restarts_before = balloon_counters.restarts;
 	matched = was_stuck = lied = false;
 	plug(&in);
 	if (start()) {
 		for (unsigned i = 0; i < STEPS_MAX && choice_left(&in); i++) {
 			uint64_t calls = host_mmio_calls();
 
+			fuzz_wait_coarsely();
 			step(&in);
 			FUZZ_CHECK(host_mmio_calls() - calls < CALLS_MAX);
 			check();
@@ -420,13 +461,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		}
 	}
 	/* What is in flight is answered or times out; what is stuck stays so. */
-	for (unsigned i = 0; i < 20 && balloon.state != BALLOON_OFF; i++) {
+	for (unsigned i = 0; i < 20 && !is_off(); i++) {
+		fuzz_wait_coarsely();
 		(void)report_step(&mm);
 		check();
 		host_time_advance(10000000);
 	}
 	FUZZ_CHECK(mm_check(&mm));
-	if (balloon.state == BALLOON_OFF)
+	if (is_off())
 		check_off();
 	while (held_count)
 		give_back(0);

@@ -33,7 +33,7 @@ static struct boot_range take_entry(struct choices *in)
 	uint64_t start = choice_u32(in), pages = choice_u32(in);
 	struct boot_range r = {.type = type & 0x80 ? ~type : type & 0x1f};
 
-	r.attributes = type & 0x40 ? 8 : 0;
+	r.attributes = (type & 0x40 ? 8 : 0) | (type & 0x20 ? 0x40000 : 0);
 	r.paddr = start << (shifts & 3 ? 12 * (shifts & 3) : 0);
 	r.pages = pages << (shifts & 0xc ? 10 * (shifts >> 2 & 3) : 0);
 	if (shifts & 0x40)
@@ -58,9 +58,17 @@ static enum memmap_kind kind_by_entry(const struct boot_range *r, pfn_t pfn, pfn
 
 	if (r->type == 0)
 		kind = r->attributes & 8 ? MEMMAP_FIRMWARE : MEMMAP_DEVICE;
+	if (kind == MEMMAP_FREE || kind == MEMMAP_BOOT || kind == MEMMAP_ACPI) {
+		if (r->attributes >> 63 != 0)
+			kind = MEMMAP_FIRMWARE;
+		else if ((r->attributes & 8) == 0)
+			kind = MEMMAP_UNCACHED;
+		else if ((r->attributes & 0x40000) != 0)
+			kind = MEMMAP_SPECIAL;
+	}
 	if (r->pages == 0 || pfn >= limit)
 		return MEMMAP_NONE;
-	if (kind > MEMMAP_ACPI)
+	if (kind > MEMMAP_SPECIAL)
 		return at + FRAME_SIZE > first && at < end ? kind : MEMMAP_NONE;
 	if (r->pages > PAGES_SPACE - (r->paddr >> FRAME_SHIFT))
 		return MEMMAP_NONE; /* wraps round: nothing of it can be believed */
@@ -81,7 +89,7 @@ static enum memmap_kind kind_wanted(pfn_t pfn, pfn_t limit)
 
 static void check_shape(const struct memmap *m)
 {
-	FUZZ_CHECK(m->count <= MEMMAP_MAX);
+	FUZZ_CHECK(m->count <= m->max);
 	for (size_t i = 0; i < m->count; i++) {
 		FUZZ_CHECK(m->range[i].start < m->range[i].end);
 		FUZZ_CHECK(m->range[i].kind > MEMMAP_NONE && m->range[i].kind < MEMMAP_KINDS);
@@ -124,7 +132,7 @@ static void change(struct memmap *m, struct choices *in)
 	for (size_t i = 0; i < probe_count; i++)
 		before[i] = memmap_at(m, probes[i]);
 	if (memmap_set(m, start, end, kind) != 0) {
-		FUZZ_CHECK(start >= end || count + 2 > MEMMAP_MAX);
+		FUZZ_CHECK(start >= end || count + 2 > m->max);
 		FUZZ_CHECK(m->count == count);
 		return;
 	}
@@ -154,7 +162,8 @@ static void check_tables(bool gib_pages)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct choices in = choices_of(data, bytes);
-	static struct memmap m;
+	static struct memmap_range room[2 * ENTRIES_MAX + 1 + MEMMAP_SPARE];
+	struct memmap m = {.range = room};
 	unsigned head = choice_u8(&in), changes = head & 7;
 	pfn_t limit = (head & 8) ? (pfn_t)1 << 30 : (pfn_t)1 << (choice_u8(&in) % 41);
 	uint64_t covered = 0;
@@ -170,14 +179,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 		probe(r->paddr >> FRAME_SHIFT);
 		probe((r->paddr >> FRAME_SHIFT) + r->pages);
 	}
+	/* Enough room, or for a few of the ranges only. */
+	const bool enough = (head & 0x20) == 0;
+	m.max = enough ? memmap_enough(entry_count) : MEMMAP_SPARE + 1 + entry_count / 2;
 	memmap_build(&m, entries, entry_count, limit, fuzz_say);
 	FUZZ_CHECK(fuzz_said <= 18);
-	FUZZ_CHECK(m.count <= MEMMAP_MAX - MEMMAP_SPARE);
+	FUZZ_CHECK(m.count <= m.max - MEMMAP_SPARE);
 	check_shape(&m);
 	for (size_t i = 0; i < probe_count; i++) {
 		enum memmap_kind kind = memmap_at(&m, probes[i]);
 
-		if (kind != MEMMAP_NONE || m.count < MEMMAP_MAX - MEMMAP_SPARE)
+		if (kind != MEMMAP_NONE || enough)
 			FUZZ_CHECK(kind == kind_wanted(probes[i], limit));
 	}
 	for (int kind = MEMMAP_NONE + 1; kind < MEMMAP_KINDS; kind++)

@@ -1,15 +1,17 @@
 /* The console's line: kernel/shell/line.c edits it, kernel/shell/cmd.c takes it apart.
  *
  * The first byte sets the terminal's width, the second how often somebody else's output comes in between (5 bits), and
- * whether there is a history (20) and tabs complete words (40); the rest is typed. Checked: the editor sends nothing
- * but what line.h says of the terminal, never writes beyond the row, and what it made is printable; typed again, a line
- * is the same line. Then the line is run: the command `probe` reads options and numbers as commands do.
+ * whether there is a history (20), tabs complete words (40) and the terminal may be resized (80); the rest is typed.
+ * Checked: the editor sends nothing but what line.h says of the terminal, never writes beyond the row, and what it made
+ * is printable; typed again, a line is the same line. Then the line is run: the command `probe` reads options and
+ * numbers as commands do.
  */
 #include <stdlib.h>
 
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/complete.h"
 #include "kernel/shell/line.h"
+#include "kernel/shell/resize.h"
 #include "tests/fuzz/fuzz.h"
 
 #define PROMPT "nought> "
@@ -149,6 +151,44 @@ static void finished(const struct line *line, enum line_event event, unsigned co
 	free(copy);
 }
 
+/* The terminal shows what is left of the row, with the cursor in it. */
+static void resized(struct line *line, unsigned columns)
+{
+	columns = columns < LINE_COLUMNS_MIN ? LINE_COLUMNS_MIN : columns < 999 ? columns : 999;
+	screen.columns = columns;
+	if (screen.column >= columns)
+		screen.column = columns - 1;
+	line_resize(line, columns);
+}
+
+static void feed(struct line *line, char byte)
+{
+	enum line_event event = line_feed(line, (unsigned char)byte);
+
+	if (event == LINE_EDITING)
+		return;
+	finished(line, event, screen.columns);
+	line_begin(line);
+}
+
+static struct resize resize;
+
+/* As kernel/console/input.c does: reports of the terminal's size are taken out. What is no report comes in its order,
+ * and nothing is kept back for ever. */
+static void feed_or_resize(struct line *line, char byte)
+{
+	char out[RESIZE_BYTES + 1];
+	unsigned count = 0, held = resize.length;
+	enum resize_event event = resize_feed(&resize, byte, out, &count);
+
+	FUZZ_CHECK(count <= held + 1 && resize.length <= RESIZE_BYTES);
+	FUZZ_CHECK(event == RESIZE_NEW || count + resize.length == held + 1);
+	if (event == RESIZE_NEW)
+		resized(line, resize.columns);
+	for (unsigned i = 0; i < count; i++)
+		feed(line, out[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct choices in = choices_of(data, bytes);
@@ -156,16 +196,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	static struct line line;
 
 	begin(&line, columns);
+	memset(&resize, 0, sizeof(resize));
 	history = (struct history){.bytes = history_bytes, .size = sizeof(history_bytes)};
 	line.history = how & 0x20 ? &history : NULL;
 	line.complete = how & 0x40 ? complete : NULL;
 	for (unsigned i = 1; choice_left(&in); i++) {
-		enum line_event event = line_feed(&line, (unsigned char)choice_u8(&in));
-
-		if (event != LINE_EDITING) {
-			finished(&line, event, columns);
-			line_begin(&line);
-		}
+		if (how & 0x80)
+			feed_or_resize(&line, (char)choice_u8(&in));
+		else
+			feed(&line, (char)choice_u8(&in));
 		if (every && i % every == 0) {
 			line_hide(&line);
 			FUZZ_CHECK(screen.column == 0);

@@ -73,7 +73,8 @@ static void check_script(const struct memmap *m, const struct boot_file *script)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	static struct memmap m;
+	static struct memmap_range room[2 * RANGES_MAX + 1 + MEMMAP_SPARE];
+	struct memmap m = {.range = room, .max = ARRAY_LEN(room)};
 	struct boot_range *ranges = malloc(RANGES_MAX * sizeof(*ranges));
 	const struct pvh_reader reader = {map, fuzz_say, ranges, RANGES_MAX};
 	struct choices in = choices_of(data, bytes);

@@ -149,7 +149,7 @@ static void answer(unsigned n, uint32_t len)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct choices in = choices_of(data, bytes);
-	unsigned op;
+	unsigned op, at;
 
 	size = 1u << choice_below(&in, 8);
 	host_log_clear();
@@ -182,7 +182,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			store(used_at(2), load16(used_at(2)) + (uint32_t)(int8_t)choice_u8(&in), 2);
 			break;
 		default: /* anything anywhere, in what the driver alone should write as well */
-			store((choice_u16(&in) % (virtq_bytes(size) - 1)), choice_u8(&in), 1);
+			at = choice_u16(&in) % (virtq_bytes(size) - 1);
+			store(at, choice_u8(&in), 1);
 		}
 		FUZZ_CHECK(q.free_count == model.free);
 	}

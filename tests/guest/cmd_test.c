@@ -7,6 +7,7 @@
 #include "kernel/sched/thread.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/complete.h"
+#include "kernel/shell/nearest.h"
 #include "tests/guest/guest.h"
 
 static bool matches(const struct test_row *row, const char *pattern)
@@ -14,6 +15,19 @@ static bool matches(const struct test_row *row, const char *pattern)
 	char name[160];
 	sniprintf(name, sizeof(name), "%s.%s", row->suite, row->name);
 	return strstr(name, pattern);
+}
+
+static void say_none(const char *pattern)
+{
+	char name[160], hint[NEAREST_TEXT_BYTES];
+	struct nearest n;
+
+	nearest_begin(&n, pattern);
+	TABLE_FOR_EACH (test, struct test_row, row) {
+		sniprintf(name, sizeof(name), "%s.%s", row->suite, row->name);
+		nearest_offer(&n, name);
+	}
+	iprintf("test: no test has '%.40s' in its name%s\n", pattern, nearest_text(&n, "", hint, sizeof(hint)));
 }
 
 static int cmd_test(int argc, char **argv)
@@ -32,9 +46,10 @@ static int cmd_test(int argc, char **argv)
 			continue;
 		if (verbose)
 			iprintf("%s.%s\n", row->suite, row->name);
-		if (guest_run_test(row))
+		enum guest_result result = guest_run_test(row);
+		if (result == GUEST_PASSED)
 			passed++;
-		else
+		else if (result == GUEST_FAILED)
 			failed++;
 		thread_yield();
 		interrupted = console_interrupted(argv[0]);
@@ -45,7 +60,7 @@ static int cmd_test(int argc, char **argv)
 	if (interrupted)
 		return CMD_FAILED;
 	if (passed + failed == 0) {
-		iprintf("test: no test has '%.40s' in its name\n", pattern);
+		say_none(pattern);
 		return CMD_FAILED;
 	}
 	iprintf("%u passed, %u failed\n", passed, failed);

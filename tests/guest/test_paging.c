@@ -144,6 +144,21 @@ TEST(paging, device_registers_are_mapped_once_and_uncached)
 }
 
 /* A device says where its registers lie. If that is memory, they would be written over it. */
+/* Addresses at the very end of what the CPU can address, where nobody looks. */
+TEST(paging, many_registers_are_each_mapped_once)
+{
+	enum { MANY = 300 };
+	static const void *there[MANY];
+	const paddr_t end = paging_paddr_limit();
+
+	for (unsigned i = 0; i < MANY; i++) {
+		there[i] = mmio_map(end - (i + 1) * 2 * FRAME_SIZE, 16);
+		CHECK(there[i]);
+	}
+	for (unsigned i = 0; i < MANY; i++)
+		CHECK(mmio_map(end - (i + 1) * 2 * FRAME_SIZE, 16) == there[i]);
+}
+
 TEST(paging, memory_is_not_mapped_as_registers)
 {
 	const paddr_t lapic = 0xfee00000;

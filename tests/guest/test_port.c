@@ -5,6 +5,7 @@
 
 #include "arch/x86_64/clock.h"
 #include "kernel/base/panic.h"
+#include "kernel/console/console.h"
 #include "kernel/sched/thread.h"
 #include "kernel/sched/wait.h"
 #include "mm/mm.h"
@@ -13,6 +14,8 @@
 
 static const struct test_row *running;
 static struct thread *runner;
+static uint64_t started_ns;
+static unsigned breaths;
 static jmp_buf fail_env;
 
 static jmp_buf panic_env;
@@ -34,7 +37,7 @@ _Noreturn void test_port_fail(const char *file, int line, const char *fmt, ...)
 	viprintf(fmt, args);
 	va_end(args);
 	iprintf("\n");
-	longjmp(fail_env, 1);
+	longjmp(fail_env, GUEST_FAILED);
 }
 
 /* Another thread may panic while a test expects to: that one is for real. */
@@ -80,11 +83,6 @@ uint64_t test_port_seed(void)
 	return seed_wanted ? seed_wanted : clock_ns();
 }
 
-void test_port_pass_ns(uint64_t ns)
-{
-	thread_sleep_ns(ns);
-}
-
 pfn_t test_port_frames(unsigned order)
 {
 	return mm_alloc(&mm_system, order, MM_ANY);
@@ -95,19 +93,53 @@ void test_port_frames_back(pfn_t pfn, unsigned order)
 	mm_free(&mm_system, pfn, order);
 }
 
-bool guest_run_test(const struct test_row *row)
+/* A test that takes longer than this can be ended by ^C, where it could fail as well. Most are over by then, those of
+ * threads among them, which would leave some behind. */
+#define SHORT_NS      1000000000ull
+#define BREATHS	      16u /* the clock is looked at once in so many */
+#define SLEEP_MOST_NS 50000000ull
+
+static void end_if_interrupted(void)
 {
-	volatile bool passed = false;
+	if (thread_current() == runner && clock_ns() - started_ns > SHORT_NS && console_interrupt_waits())
+		longjmp(fail_env, GUEST_INTERRUPTED);
+}
+
+void test_port_breathe(void)
+{
+	if (++breaths % BREATHS == 0)
+		end_if_interrupted();
+}
+
+void test_port_pass_ns(uint64_t ns)
+{
+	for (uint64_t end_ns = clock_ns() + ns, now_ns; (now_ns = clock_ns()) < end_ns;) {
+		thread_sleep_ns(end_ns - now_ns < SLEEP_MOST_NS ? end_ns - now_ns : SLEEP_MOST_NS);
+		end_if_interrupted();
+	}
+}
+
+enum guest_result guest_run_test(const struct test_row *row)
+{
+	volatile enum guest_result result = GUEST_PASSED;
 
 	running = row;
 	runner = thread_current();
+	started_ns = clock_ns();
 	panic_hook = on_panic;
-	if (setjmp(fail_env) == 0) {
+	switch (setjmp(fail_env)) {
+	case 0:
 		row->run();
-		passed = true;
+		break;
+	case GUEST_INTERRUPTED:
+		result = GUEST_INTERRUPTED;
+		break;
+	default:
+		result = GUEST_FAILED;
 	}
 	panic_armed = false;
 	panic_hook = NULL;
+	runner = NULL;
 	fixture_end();
-	return passed;
+	return result;
 }

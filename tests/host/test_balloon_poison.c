@@ -162,12 +162,33 @@ TEST(balloon_poison, in_flight_memory_comes_back_dirty_from_a_reset)
 	run_for(10 * SECOND);
 	fixture_dirty(rig_mm, base + AREA_FRAMES, AREA_FRAMES);
 	rig_device.lie = LIE_SILENT;
+	rig_balloon.restart_left = false;
 	run_for(10 * SECOND);
 	CHECK_EQ(rig_device.resets, 2);
 	CHECK_EQ(rig_mm->isolated, 0);
 	CHECK_EQ(fixture_count(rig_mm, base + AREA_FRAMES, AREA_FRAMES, MM_STATE_DIRTY), AREA_FRAMES);
 	CHECK_EQ(fixture_count(rig_mm, base + 2 * AREA_FRAMES, AREA_FRAMES, MM_STATE_REPORTED_ZERO), AREA_FRAMES);
 	rig_check_off();
+}
+
+/* Memory that is zero for the host as well was promised by this device: one that promises it no more is left off. */
+TEST(balloon_poison, a_promise_about_zeroed_memory_is_renewed_or_it_is_off)
+{
+	for (unsigned renewed = 0; renewed < 2; renewed++) {
+		poison("on");
+		CHECK_EQ(rig_start(&(struct virtio_device){.police = true}), 0);
+		CHECK(rig_balloon.sink.keeps_zero);
+		rig_device.status |= 0x40; /* DEVICE_NEEDS_RESET */
+		rig_device.without = renewed ? 0 : BALLOON_F_PAGE_POISON;
+		for (unsigned i = 0; i < 20; i++) {
+			host_time_advance(SECOND / 10);
+			(void)report_step(rig_mm);
+		}
+		CHECK_STR(rig_reporter(), renewed ? "virtio-balloon" : "none");
+		CHECK_EQ(rig_balloon.sink.keeps_zero, renewed);
+		if (!renewed)
+			rig_check_off();
+	}
 }
 
 /* The counter-proof: a driver that reports what isn't zero, though it has accepted PAGE_POISON. */

@@ -47,6 +47,37 @@ static struct mm *sound_mm(void)
 		fixture_end();                                                  \
 	} while (0)
 
+static unsigned asked, asked_most;
+
+static bool enough(void *mm)
+{
+	CHECK(mm_port_lock_held(&((struct mm *)mm)->lock));
+	return ++asked == asked_most;
+}
+
+/* Whoever asks to stop isn't told that all is well, nor that something is wrong. */
+TEST(mm_check, stops_when_asked)
+{
+	struct mm *mm;
+	struct mm_stop stop = {.asked = enough};
+
+	fixture_quiet();
+	mm = fixture_mm(3 * 32 * AREA_FRAMES, MM_FRESH_REPORTED);
+	stop.arg = mm;
+	asked = asked_most = 0;
+	CHECK_EQ(mm_check_until(mm, &stop), MM_CHECKED_GOOD);
+	CHECK_EQ(asked, 3);
+	asked = 0;
+	asked_most = 2;
+	CHECK_EQ(mm_check_until(mm, &stop), MM_CHECKED_NOT);
+	CHECK_EQ(asked, 2);
+	CHECK(!mm_port_lock_held(&mm->lock));
+	asked = asked_most = 0;
+	mm->free++;
+	CHECK_EQ(mm_check_until(mm, &stop), MM_CHECKED_BROKEN);
+	CHECK_EQ(mm_check_until(mm, NULL), MM_CHECKED_BROKEN);
+}
+
 TEST(mm_check, sees_totals_that_are_wrong)
 {
 	SPOILED(mm->managed++);

@@ -34,7 +34,8 @@ static uint8_t *memory; /* on the heap, so that a read behind it is caught */
 static struct boot_range ranges[1024];
 static struct boot_info info;
 static struct pvh_error error;
-static struct memmap map;
+static struct memmap_range room[2 * 1024 + 1 + MEMMAP_SPARE];
+static struct memmap map = {.range = room, .max = ARRAY_LEN(room)};
 static char said[4096];
 static unsigned complaints;
 

@@ -296,6 +296,7 @@ static void status_write(struct virtio_device *d, uint8_t value)
 		d->resets++;
 		if (d->lie == LIE_NEVER_RESETS)
 			return;
+		d->lie = d->heals ? LIE_NONE : d->lie;
 		d->status = 0;
 		d->accepted = 0;
 		d->poison_writes = 0;
@@ -312,7 +313,7 @@ static void status_write(struct virtio_device *d, uint8_t value)
 	d->failed_seen |= (value & FAILED) != 0;
 	if ((value & FEATURES_OK) && !(d->status & FEATURES_OK)) {
 		POLICE(d, !(d->accepted & ~offered(d)));
-		if (d->lie == LIE_REFUSES_FEATURES || !(d->accepted & VERSION_1))
+		if (d->lie == LIE_REFUSES_FEATURES || !(d->accepted & VERSION_1) || (d->insists & ~d->accepted))
 			value = (uint8_t)(value & ~FEATURES_OK);
 		d->reporting_index = reporting_index(d);
 	}
@@ -675,18 +676,24 @@ static void plug_function(struct virtio_device *d, uint8_t bus)
 	caps(d, f);
 }
 
+void virtio_device_window(struct virtio_device *d, paddr_t base, unsigned buses)
+{
+	const struct host_window ecam = {base, buses * MIB, ecam_read, ecam_write, d};
+
+	host_mmio_add(&ecam);
+}
+
 void virtio_device_plug(struct virtio_device *d)
 {
-	struct host_window ecam = {DEVICE_ECAM_BASE, DEVICE_BUSES * MIB, ecam_read, ecam_write, d};
 	struct host_window ports = {0xcf8, 8, ports_read, ports_write, d};
 	struct device_function *f;
 	uint8_t bus = 0;
 
 	host_mmio_reset();
-	if (d->by_ports)
+	if (d->by_ports || d->with_ports)
 		host_mmio_ports(&ports);
-	else
-		host_mmio_add(&ecam);
+	if (!d->by_ports)
+		virtio_device_window(d, DEVICE_ECAM_BASE, DEVICE_BUSES);
 	virtio_device_function(d, 0, 0, 0, 0x8086, 0x29c0);
 	if (d->behind_bridge) {
 		f = virtio_device_function(d, 0, 1, 0, 0x1b36, 0x000c);

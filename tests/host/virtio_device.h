@@ -84,17 +84,20 @@ struct virtio_device {
 	bool entropy;	    /* 5.4 Entropy Device: queue 0 alone, whose buffers it fills with DEVICE_ENTROPY */
 	uint64_t without;   /* feature bits not offered */
 	uint64_t with;	    /* more feature bits offered */
+	uint64_t insists;   /* feature bits that it can't do without; offered by with */
 	enum device_numbering numbering;
 	unsigned queue_size; /* 0: 32 for reporting, 128 for others */
 	uint32_t num_pages;
 	uint32_t poison_val;
 	bool behind_bridge; /* on bus 1, behind a bridge that is on bus 0 */
 	bool by_ports;	    /* configuration space through ports 0xCF8/0xCFC, not ECAM */
+	bool with_ports;    /* through both */
 	bool wants_stats;   /* uses the statistics buffer each time it is given one */
 	bool holds;	    /* keeps reports until virtio_device_answer */
 	bool police;
 	/* May be changed while it runs. */
 	enum device_lie lie;
+	bool heals; /* a reset ends the lie */
 
 	/* What it saw. */
 	unsigned resets; /* writes of status 0 */
@@ -141,6 +144,9 @@ void virtio_device_plug_beside(struct virtio_device *first, struct virtio_device
 
 /* The window to hand to pci_scan or drivers_start. */
 struct pci_ecam virtio_device_ecam(void);
+
+/* One more window onto the buses of d, which needn't be plugged: base is bus 0's. */
+void virtio_device_window(struct virtio_device *d, paddr_t base, unsigned buses);
 
 /* Adds a function to the bus. Returns it, to be given more. */
 struct device_function *virtio_device_function(struct virtio_device *d, uint8_t bus, uint8_t device, uint8_t function,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mm/marks.h"
+#include "mm/place.h"
 
 #define FRAME_WORDS (FRAME_SIZE / sizeof(uint32_t))
 #define JUNK	    0xb6b6b6b6u
@@ -11,6 +12,25 @@
 struct model model;
 
 static bool zero_at_free_now;
+
+#define CACHED_FRAMES (HOT_FRAMES + LATE_FRAMES + NEXT_FRAMES)
+_Static_assert(offsetof(struct mm_cpu, hot_count) == CACHED_FRAMES * sizeof(uint32_t), "a CPU's frames come first");
+
+/* What the states of frames are made of, as it was after the last step: 64 frames by 64 frames, and CPUs' caches. Only
+ * where it isn't the same any more, or where the model itself has changed a row, are frames asked for their state. */
+static struct {
+	unsigned first, end; /* rows */
+	bool look;
+	uint32_t area;
+	uint8_t kind, pure;
+	struct word word;
+	uint64_t isolated;
+	uint64_t fresh;
+} groups[MODEL_GROUPS_MAX];
+static unsigned group_count;
+static uint8_t group_of_row[MODEL_FRAMES_MAX];
+static bool row_cached[MODEL_FRAMES_MAX];
+static uint32_t cached[MM_CPUS_MAX][CACHED_FRAMES];
 
 /* Tags lie in the frame's first and last word, and one between. */
 static uint32_t *frame_word(pfn_t pfn, unsigned which)
@@ -56,6 +76,39 @@ static struct model_frame *row_of(pfn_t pfn)
 	return NULL;
 }
 
+static void set_state(struct model_frame *row, enum mm_state state)
+{
+	row->state = state;
+	groups[group_of_row[row - model.frames]].look = true;
+}
+
+void model_own(pfn_t pfn, enum mm_state state)
+{
+	set_state(row_of(pfn), state);
+}
+
+/* A look at each word of frames is due in the next step, which also learns what there is. */
+static void groups_begin(void)
+{
+	_Static_assert(MODEL_GROUPS_MAX - 1 <= UINT8_MAX, "a byte numbers them");
+	group_count = 0;
+	memset(groups, 0, sizeof(groups));
+	memset(cached, 0, sizeof(cached));
+	memset(row_cached, 0, sizeof(row_cached));
+	for (unsigned i = 0; i < model.count; i++) {
+		const pfn_t pfn = model.frames[i].pfn;
+
+		if (i == 0 || pfn / 64 != model.frames[i - 1].pfn / 64) {
+			CHECK(group_count < MODEL_GROUPS_MAX);
+			groups[group_count].first = i;
+			groups[group_count].look = true;
+			groups[group_count++].area = area_of(model.mm, pfn);
+		}
+		groups[group_count - 1].end = i + 1;
+		group_of_row[i] = (uint8_t)(group_count - 1);
+	}
+}
+
 void model_begin(struct mm *mm, struct model_frame *frames, unsigned count, struct model_block *held)
 {
 	model = (struct model){.mm = mm, .frames = frames, .count = count, .held = held, .next_tag = 1};
@@ -67,6 +120,7 @@ void model_begin(struct mm *mm, struct model_frame *frames, unsigned count, stru
 		if (!DEBUG || frames[i].state != MM_STATE_DIRTY) /* else it has been filled, and is looked at again */
 			frame_write(frames[i].pfn, JUNK);
 	}
+	groups_begin();
 	model_policy_changed();
 }
 
@@ -103,13 +157,15 @@ static bool in_flight_has(pfn_t pfn)
 	return false;
 }
 
-static bool can_be_had(pfn_t pfn, enum model_counts counts)
+/* Between steps a row's state is the frame's, but that a cached one counts as DIRTY. */
+static bool can_be_had(unsigned i, enum model_counts counts)
 {
-	enum mm_state state = mm_frame_state(model.mm, pfn);
+	const struct model_frame *row = &model.frames[i];
 
-	if (state == MM_STATE_CACHED)
-		return cpu_keeps(&model.mm->cpu[mm_port_cpu()], pfn);
-	return is_free(state) || (state == MM_STATE_ISOLATED && (counts == COUNT_IN_FLIGHT || !in_flight_has(pfn)));
+	if (row_cached[i])
+		return cpu_keeps(&model.mm->cpu[mm_port_cpu()], row->pfn);
+	return is_free(row->state) ||
+	       (row->state == MM_STATE_ISOLATED && (counts == COUNT_IN_FLIGHT || !in_flight_has(row->pfn)));
 }
 
 uint64_t model_blocks(unsigned order, unsigned want, enum model_counts counts)
@@ -126,7 +182,7 @@ uint64_t model_blocks(unsigned order, unsigned want, enum model_counts counts)
 		next = pfn + 1;
 		if ((want & MM_BELOW_4G) && pfn >= MM_PFN_4G)
 			break;
-		if (run != pfn % (1ull << order) || !can_be_had(pfn, counts))
+		if (run != pfn % (1ull << order) || !can_be_had(i, counts))
 			continue;
 		if (++run == 1ull << order) {
 			blocks++;
@@ -165,7 +221,7 @@ void model_hold(pfn_t pfn, unsigned order, unsigned want)
 		CHECK(!in_flight_has(f));
 		if ((want & ~MM_BELOW_4G) != MM_ANY)
 			CHECK(frame_is_zero(f));
-		row->state = MM_STATE_ALLOCATED;
+		set_state(row, MM_STATE_ALLOCATED);
 		row->tag = model.next_tag++;
 		frame_write(f, row->tag);
 	}
@@ -182,7 +238,7 @@ struct model_block model_drop(unsigned at)
 		struct model_frame *row = row_of(f);
 
 		CHECK(frame_reads(f, row->tag));
-		row->state = zero_at_free_now ? MM_STATE_ZERO : MM_STATE_DIRTY;
+		set_state(row, zero_at_free_now ? MM_STATE_ZERO : MM_STATE_DIRTY);
 	}
 	return block;
 }
@@ -232,21 +288,71 @@ static bool may_become(const struct model_frame *row, enum mm_state now)
 	}
 }
 
+static void look_at(struct model_frame *row)
+{
+	enum mm_state now = mm_frame_state(model.mm, row->pfn);
+
+	row_cached[row - model.frames] = now == MM_STATE_CACHED;
+	if (now == MM_STATE_CACHED)
+		now = MM_STATE_DIRTY;
+	if (now == row->state)
+		return;
+	if (row->state == MM_STATE_ALLOCATED || row->state == MM_STATE_UNMANAGED || !may_become(row, now))
+		test_port_fail(__FILE__, __LINE__, "frame 0x%llx went from %s to %s", (unsigned long long)row->pfn,
+			       mm_state_name(row->state), mm_state_name(now));
+	row->state = now;
+	row->fresh = now == MM_STATE_FRESH || (row->fresh && now == MM_STATE_ISOLATED);
+}
+
+/* A place in a cache; 0 is an empty one. */
+static void look_soon(pfn_t pfn)
+{
+	const struct model_frame *row = row_of(pfn);
+
+	CHECK(pfn == 0 || row);
+	if (row)
+		groups[group_of_row[row - model.frames]].look = true;
+}
+
+/* Frames that went into a cache, or out of one. */
+static void find_cached(void)
+{
+	for (unsigned cpu = 0; cpu < model.mm->cpu_count; cpu++) {
+		const uint32_t *now = model.mm->cpu[cpu].hot;
+		uint32_t *was = cached[cpu];
+
+		if (memcmp(now, was, sizeof(cached[cpu])) == 0)
+			continue;
+		for (unsigned i = 0; i < CACHED_FRAMES; i++) {
+			if (now[i] == was[i])
+				continue;
+			look_soon(was[i]);
+			look_soon(now[i]);
+		}
+		memcpy(was, now, sizeof(cached[cpu]));
+	}
+}
+
 void model_step(void)
 {
-	for (unsigned i = 0; i < model.count; i++) {
-		struct model_frame *row = &model.frames[i];
-		enum mm_state now = mm_frame_state(model.mm, row->pfn);
+	find_cached();
+	for (unsigned i = 0; i < group_count; i++) {
+		const unsigned w = (unsigned)(model.frames[groups[i].first].pfn % AREA_FRAMES / 64);
+		const struct area *area = &model.mm->areas[groups[i].area];
+		const struct area_bits *bits = &model.mm->bits[groups[i].area];
 
-		if (now == MM_STATE_CACHED)
-			now = MM_STATE_DIRTY;
-		if (now == row->state)
+		if (!groups[i].look && groups[i].kind == area->kind && groups[i].pure == area->pure &&
+		    memcmp(&groups[i].word, &bits->word[w], sizeof(bits->word[w])) == 0 &&
+		    groups[i].isolated == bits->isolated[w] && groups[i].fresh == bits->fresh[w])
 			continue;
-		if (row->state == MM_STATE_ALLOCATED || row->state == MM_STATE_UNMANAGED || !may_become(row, now))
-			test_port_fail(__FILE__, __LINE__, "frame 0x%llx went from %s to %s",
-				       (unsigned long long)row->pfn, mm_state_name(row->state), mm_state_name(now));
-		row->state = now;
-		row->fresh = now == MM_STATE_FRESH || (row->fresh && now == MM_STATE_ISOLATED);
+		groups[i].look = false;
+		groups[i].kind = area->kind;
+		groups[i].pure = area->pure;
+		groups[i].word = bits->word[w];
+		groups[i].isolated = bits->isolated[w];
+		groups[i].fresh = bits->fresh[w];
+		for (unsigned k = groups[i].first; k < groups[i].end; k++)
+			look_at(&model.frames[k]);
 	}
 	model.touched = 0;
 }

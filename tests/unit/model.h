@@ -16,6 +16,7 @@
 
 #define MODEL_FRAMES_MAX 2048u
 #define MODEL_HELD_MAX	 2048u
+#define MODEL_GROUPS_MAX 64u /* of 64 frames, aligned, that have one of the model's */
 
 /* What may have happened in this step, to frames that nobody holds. */
 #define TOUCHED_ALLOC  1u /* batches were taken back, caches emptied */
@@ -66,6 +67,9 @@ void model_hold(pfn_t pfn, unsigned order, unsigned want);
 /* The held block at this place is about to be freed: checks its tags, and returns it. */
 struct model_block model_drop(unsigned at);
 
+/* A frame's state changed by the caller's own doing: what it must be after this step. */
+void model_own(pfn_t pfn, enum mm_state state);
+
 /* Whether a frame reads as zero where the model, or the host, writes. */
 bool model_reads_zero(pfn_t pfn);
 
@@ -75,7 +79,8 @@ void model_junk(pfn_t pfn);
 void model_touched(unsigned how);
 void model_policy_changed(void);
 
-/* After each operation: compares every frame with what may have become of it. */
+/* After each operation: compares every frame with what may have become of it (those of which nothing has changed, in
+ * the allocator and here, need no look). */
 void model_step(void);
 
 /* mm_check, and every held frame and zero frame read. */

@@ -137,7 +137,8 @@ static void op_split(void)
 
 static void op_take_range(void)
 {
-	pfn_t start = model.frames[choice_u16(choices) % model.count].pfn + choice_below(choices, 4);
+	pfn_t start = model.frames[choice_u16(choices) % model.count].pfn;
+	start += choice_below(choices, 4);
 	unsigned count = 1 + choice_below(choices, 80);
 
 	if (model.held_count + count > MODEL_HELD_MAX)
@@ -162,7 +163,7 @@ static void op_retire(void)
 		if (model.held[at].order != 0 || model.held[at].pfn != pfn)
 			continue;
 		model_drop(at);
-		model.frames[i].state = MM_STATE_ALLOCATED;
+		model_own(pfn, MM_STATE_ALLOCATED);
 		own_block = true;
 		break;
 	}
@@ -178,7 +179,7 @@ static void op_retire(void)
 	CHECK(result == 0 ? can != CAN_NOT : can != CAN_SURELY);
 	if (result != 0)
 		return;
-	model.frames[i].state = MM_STATE_UNMANAGED;
+	model_own(pfn, MM_STATE_UNMANAGED);
 	model.retired++;
 }
 

@@ -31,6 +31,7 @@ TABLE_DECLARE(test);
 
 #define CHECK(cond)                                                      \
 	do {                                                             \
+		test_port_breathe();                                     \
 		if (!(cond))                                             \
 			test_port_fail(__FILE__, __LINE__, "%s", #cond); \
 	} while (0)
@@ -38,6 +39,7 @@ TABLE_DECLARE(test);
 /* Integers up to 64 bits; the message shows both. */
 #define CHECK_EQ(a, b)                                                                                              \
 	do {                                                                                                        \
+		test_port_breathe();                                                                                \
 		unsigned long long check_a_ = (unsigned long long)(a), check_b_ = (unsigned long long)(b);          \
 		if (check_a_ != check_b_)                                                                           \
 			test_port_fail(__FILE__, __LINE__, "%s is %llu, not %s, %llu", #a, check_a_, #b, check_b_); \

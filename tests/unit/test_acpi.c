@@ -152,8 +152,8 @@ TEST(acpi, a_sound_machine_is_read)
 	CHECK_EQ(info.isa[0].gsi, 2);
 	CHECK(info.isa[9].set && info.isa[9].level && info.isa[9].low);
 	CHECK(!info.isa[4].set);
-	CHECK_EQ(info.ecam, 0xb0000000);
-	CHECK_EQ(info.bus_last, 255);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0xb0000000);
+	CHECK_EQ(info.mcfg.ecam[0].bus_last, 255);
 	CHECK_EQ(info.pm_timer_port, 0x608);
 	CHECK_EQ(info.pm_timer_bits, 32);
 	CHECK_EQ(info.power.control_a, 0x604);
@@ -196,7 +196,7 @@ TEST(acpi, no_rsdp_leaves_what_every_pc_has)
 	CHECK_EQ(complaints, 2);
 	CHECK_EQ(info.lapic, 0xfee00000);
 	CHECK_EQ(info.cpus, 1);
-	CHECK_EQ(info.ecam, 0);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0);
 	CHECK_EQ(info.pm_timer_port, 0);
 }
 
@@ -213,7 +213,7 @@ TEST(acpi, an_rsdp_of_acpi_1_leads_to_the_rsdt)
 	memory[RSDP_AT + 33] ^= 1; /* there is nothing behind its 20 bytes that would count */
 	CHECK_EQ(parse(), 2);
 	CHECK_EQ(complaints, 0);
-	CHECK_EQ(info.ecam, 0);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0);
 	CHECK_EQ(info.pm_timer_port, 0x608);
 }
 
@@ -232,7 +232,7 @@ TEST(acpi, a_table_with_a_bad_checksum_or_length_is_passed_over)
 {
 	check_flipped(MADT_AT + 20, 1, 2);
 	CHECK(!info.have_madt);
-	CHECK_EQ(info.ecam, 0xb0000000);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0xb0000000);
 
 	static const uint32_t lengths[] = {0, 35, BYTES, 2u << 20, ~0u};
 	for (size_t i = 0; i < ARRAY_LEN(lengths); i++) {
@@ -240,7 +240,7 @@ TEST(acpi, a_table_with_a_bad_checksum_or_length_is_passed_over)
 		put(MCFG_AT + 4, lengths[i], 4);
 		CHECK_EQ(parse(), 2);
 		CHECK_EQ(complaints, 1);
-		CHECK_EQ(info.ecam, 0);
+		CHECK_EQ(info.mcfg.ecam[0].base, 0);
 		CHECK_EQ(info.cpus, 2);
 	}
 }
@@ -296,18 +296,108 @@ TEST(acpi, an_mcfg_that_can_not_be_is_refused)
 	put(MCFG_AT + 44, 0xb0000001, 8);
 	fix_sum(MCFG_AT, 60, MCFG_AT + 9);
 	parse();
-	CHECK_EQ(info.ecam, 0);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0);
 	make_machine();
 	memory[MCFG_AT + 54] = 9; /* first bus after the last */
 	memory[MCFG_AT + 55] = 8;
 	fix_sum(MCFG_AT, 60, MCFG_AT + 9);
 	parse();
-	CHECK_EQ(info.ecam, 0);
+	CHECK_EQ(info.mcfg.ecam[0].base, 0);
 	make_machine();
-	put(MCFG_AT + 52, 1, 2); /* another segment */
+	put(MCFG_AT + 44, 0xffffffffc0000000ull, 8); /* its last buses would wrap round */
 	fix_sum(MCFG_AT, 60, MCFG_AT + 9);
 	parse();
-	CHECK_EQ(info.ecam, 0);
+	CHECK_EQ(info.mcfg.count, 0);
+}
+
+static void put_window(unsigned i, uint64_t base, unsigned segment, uint8_t first, uint8_t last_bus)
+{
+	const size_t at = MCFG_AT + 44 + 16 * i;
+
+	put(at, base, 8);
+	put(at + 8, segment, 2);
+	memory[at + 10] = first;
+	memory[at + 11] = last_bus;
+}
+
+static void parse_windows(unsigned count)
+{
+	finish(MCFG_AT, "MCFG", 44 + 16 * count);
+	parse();
+}
+
+TEST(acpi, all_windows_of_all_segments)
+{
+	make_machine();
+	put_window(0, 0xb0000000, 0, 0, 127);
+	put_window(1, 0x1200000000, 0, 128, 255);
+	put_window(2, 0xb0000000, 7, 3, 2); /* no harm to those behind it */
+	put_window(3, 0x1300000000, 7, 0, 63);
+	parse_windows(4);
+	CHECK_EQ(info.mcfg.count, 3);
+	CHECK_EQ(info.mcfg.ecam[1].base, 0x1200000000);
+	CHECK_EQ(info.mcfg.ecam[1].bus_first, 128);
+	CHECK_EQ(info.mcfg.ecam[2].segment, 7);
+	CHECK_EQ(info.mcfg.ecam[2].bus_last, 63);
+	CHECK_EQ(complaints, 1);
+}
+
+TEST(acpi, windows_that_continue_each_other_are_one)
+{
+	make_machine();
+	for (unsigned i = 0; i < 9; i++)
+		put_window(i, i < 8 ? 0xb0000000 : 0xc0000000, 0, (uint8_t)(2 * i), (uint8_t)(2 * i + 1));
+	parse_windows(9);
+	CHECK_EQ(info.mcfg.count, 2);
+	CHECK_EQ(info.mcfg.ecam[0].bus_last, 15);
+	CHECK_EQ(info.mcfg.ecam[1].bus_first, 16);
+}
+
+/* Not the last ones: the smallest. */
+TEST(acpi, of_too_many_windows_the_smallest_are_left_out)
+{
+	static uint8_t table[44 + 16 * (ACPI_ECAMS + 3)];
+	static struct acpi_mcfg mcfg;
+
+	complaints = 0;
+	memset(&mcfg, 0, sizeof(mcfg));
+	for (unsigned i = 0; i < ACPI_ECAMS + 3; i++) {
+		uint8_t *entry = table + 44 + 16 * i;
+
+		entry[4] = 1; /* base, from 4 GiB on */
+		entry[3] = (uint8_t)(i << 1);
+		entry[8] = (uint8_t)i;
+		entry[11] = i == 5 || i == 9 ? 3 : i == ACPI_ECAMS + 2 ? 2 : 63;
+	}
+	acpi_mcfg_parse(table, sizeof(table), say, &mcfg);
+	CHECK_EQ(complaints, 1);
+	CHECK_EQ(mcfg.count, ACPI_ECAMS);
+	for (unsigned i = 0; i < ACPI_ECAMS; i++)
+		CHECK_EQ(mcfg.ecam[i].bus_last, 63);
+	CHECK_EQ(mcfg.ecam[ACPI_ECAMS - 1].segment, ACPI_ECAMS + 1);
+}
+
+/* Whichever comes first. */
+TEST(acpi, an_mcfg_goes_ahead_of_the_dsdt)
+{
+	static const uint8_t cba[] = {0x08, '_', 'C', 'B', 'A', 0x0c, 0, 0, 0, 0xe0};
+
+	for (unsigned round = 0; round < 3; round++) {
+		make_machine();
+		memcpy(memory + DSDT_AT + 60, cba, sizeof(cba));
+		finish(DSDT_AT, "DSDT", 60 + sizeof(cba));
+		if (round == 1) {
+			put(XSDT_AT + 44, BASE + FADT_AT, 8);
+			put(XSDT_AT + 52, BASE + MCFG_AT, 8);
+			finish(XSDT_AT, "XSDT", 60);
+		}
+		if (round == 2)
+			put_window(0, 0, 0, 0, 255);
+		finish(MCFG_AT, "MCFG", 60);
+		parse();
+		CHECK_EQ(info.mcfg.count, 1);
+		CHECK_EQ(info.mcfg.ecam[0].base, round == 2 ? 0xe0000000 : 0xb0000000);
+	}
 }
 
 TEST(acpi, the_pm_timer_may_have_24_bits_or_be_absent)
@@ -344,8 +434,8 @@ TEST(acpi, damaged_bytes_never_lead_out_of_the_tables)
 		for (unsigned i = 0; i < 4; i++) {
 			size_t t = (size_t)fixture_random(&seed, ARRAY_LEN(tables));
 
-			memory[tables[t].at + fixture_random(&seed, tables[t].bytes)] =
-				(uint8_t)fixture_random(&seed, 256);
+			const size_t at = tables[t].at + fixture_random(&seed, tables[t].bytes);
+			memory[at] = (uint8_t)fixture_random(&seed, 256);
 		}
 		/* Mostly with right checksums, so that what is behind them gets its share. */
 		for (size_t t = 0; t < ARRAY_LEN(tables) && fixture_random(&seed, 8); t++)

@@ -32,6 +32,22 @@ TEST(acpi_pci, as_a_microvm_has_it)
 	CHECK_EQ(pci.window_bytes, 0x20000000);
 }
 
+TEST(acpi_pci, of_two_roots_the_first_counts)
+{
+	const uint8_t other_buses[] = {0x88, 0x0d, 0, 2, 0x0c, 0, 0, 0, 0x20, 0, 0x2f, 0, 0, 0, 0x10, 0};
+	const uint8_t aml[] = {METHOD, BUSES, WINDOW};
+	uint8_t both[sizeof(aml) + sizeof(other_buses)];
+
+	memcpy(both, aml, sizeof(aml));
+	memcpy(both + sizeof(aml), other_buses, sizeof(other_buses));
+	dsdt(both, sizeof(both));
+	CHECK_EQ(pci.bus_first, 0);
+	CHECK_EQ(pci.bus_last, 255);
+	dsdt(both + sizeof(aml), sizeof(other_buses));
+	CHECK_EQ(pci.bus_first, 0x20);
+	CHECK_EQ(pci.bus_last, 0x2f);
+}
+
 TEST(acpi_pci, names_and_constants_of_either_size)
 {
 	DSDT(0x08, CBA, 0x0c, 0, 0, 0, 0xb0);

@@ -45,7 +45,9 @@ TEST(knob, choices_are_words)
 	CHECK_EQ(check(&colour, "blue", &out), 0);
 	CHECK_EQ(out, 2);
 	CHECK_EQ(check(&colour, "Blue", &out), -1);
-	CHECK_STR(err, "test.colour: 'Blue' is not a choice, allowed are red, green or blue");
+	CHECK_STR(err, "test.colour: 'Blue' is not a choice, allowed are red, green or blue; nearest: blue");
+	CHECK_EQ(check(&colour, "purple", &out), -1);
+	CHECK_STR(err, "test.colour: 'purple' is not a choice, allowed are red, green or blue");
 	CHECK_EQ(check(&colour, "2", &out), -1);
 	CHECK_EQ(out, 2);
 }
@@ -92,6 +94,7 @@ TEST(knob, assignments_reach_the_row)
 	char bad[] = "mm.shuffle=";
 	char unknown[] = "mm.shufle=on";
 	char no_value[] = "mm.shuffle";
+	char no_knob[] = "mm.shufle";
 
 	fixture_knob_word("mm.shuffle", "off"); /* set back after the test */
 	CHECK_EQ(knob_assign(good, KNOB_RUNNING, err, sizeof(err)), 0);
@@ -100,12 +103,51 @@ TEST(knob, assignments_reach_the_row)
 	CHECK_EQ(knob_try(trial, KNOB_RUNNING, err, sizeof(err)), 0);
 	CHECK_EQ(knob_assign(bad, KNOB_RUNNING, err, sizeof(err)), -1);
 	CHECK_EQ(knob_assign(unknown, KNOB_RUNNING, err, sizeof(err)), -1);
-	CHECK_STR(err, "there is no knob 'mm.shufle', `knob` lists them");
+	CHECK_STR(err, "there is no knob 'mm.shufle'; nearest: mm.shuffle, mm.shuffle_seed");
 	CHECK_EQ(knob_assign(no_value, KNOB_RUNNING, err, sizeof(err)), -1);
-	CHECK_STR(err, "'mm.shuffle' is not of the form name=value");
+	CHECK_STR(err, "'mm.shuffle' is not of the form name=value, allowed are off or on");
+	CHECK_EQ(knob_assign(no_knob, KNOB_RUNNING, err, sizeof(err)), -1);
+	CHECK_STR(err, "'mm.shufle' is not of the form name=value; nearest: mm.shuffle, mm.shuffle_seed");
 	CHECK_STR(shuffle->choices[*shuffle->value], "on");
 	CHECK_EQ(knob_set("mm.shuffle", "off", err, sizeof(err)), 0);
 	CHECK_STR(shuffle->choices[*shuffle->value], "off");
+}
+
+TEST(knob, blanks_around_the_equals_sign_go)
+{
+	char line[] = " a=1 b = 2\tc= 3 d =4 e f= g=5 = h == i=";
+	static const char *const words[] = {"a=1", "b=2", "c=3", "d=4", "e", "f=", "g=5", "=", "h==", "i="};
+	char *rest = line;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		char *word = knob_next_word(&rest);
+		CHECK(word);
+		CHECK_STR(word, words[i]);
+	}
+	CHECK(!knob_next_word(&rest));
+}
+
+static unsigned refused;
+
+static void on_refused(const char *fmt, ...)
+{
+	(void)fmt;
+	refused++;
+}
+
+TEST(knob, a_command_line_may_have_such_blanks)
+{
+	const struct knob_row *shuffle = row_of("mm.shuffle");
+	char line[] = "mm.shuffle = on", unknown[] = "mm.shufle = on mm.shuffle =off";
+
+	fixture_knob_word("mm.shuffle", "off"); /* set back after the test */
+	refused = 0;
+	knob_assign_words(line, on_refused);
+	CHECK_STR(shuffle->choices[*shuffle->value], "on");
+	CHECK_EQ(refused, 0);
+	knob_assign_words(unknown, on_refused);
+	CHECK_STR(shuffle->choices[*shuffle->value], "off");
+	CHECK_EQ(refused, 1);
 }
 
 /* A feature that isn't built in has no knob at all; its settings in a preset are passed over then. */

@@ -163,6 +163,8 @@ TEST(line, too_long_is_refused_not_cut)
 	CHECK_EQ(screen.bells, 0);
 	CHECK_EQ(screen_feed("y"), LINE_EDITING);
 	CHECK_EQ(screen.bells, 1);
+	CHECK_EQ(screen_feed("yyyy"), LINE_EDITING);
+	CHECK_EQ(screen.bells, 1); /* for all that is pasted */
 	CHECK_EQ(screen_feed("\r"), LINE_TOO_LONG);
 	line_begin(&line);
 	for (unsigned i = 0; i < LINE_BYTES_MAX + 1; i++)

@@ -159,6 +159,45 @@ TEST(line_history, search_finds_as_one_types_and_goes_on)
 	CHECK_STR(screen_enter(""), "alloc -o 9");
 }
 
+/* The row is right for the width that the terminal has now: as far as the cursor, and nothing beyond. */
+static void check_resized(const char *label, const char *text, unsigned cursor)
+{
+	unsigned size = line.columns - 1 - (unsigned)strlen(label), first = line.window;
+
+	CHECK(memcmp(screen.cells, label, strlen(label)) == 0);
+	CHECK_EQ(screen.column, strlen(label) + cursor - first);
+	CHECK(screen.column < line.columns);
+	for (unsigned i = line.columns - 1; i < SCREEN_COLUMNS; i++)
+		CHECK_EQ(screen.cells[i], ' ');
+	CHECK(first == 0 || strlen(text) > size);
+	for (unsigned i = first + 1; i < cursor; i++)
+		CHECK_EQ(screen.cells[strlen(label) + i - first], text[i]);
+}
+
+TEST(line_history, the_terminal_is_resized_meanwhile)
+{
+	static const unsigned widths[] = {20, 39, 21, 40, 30};
+	static const char text[] = "fill 1 2 and more than fits";
+
+	static const char *const earlier[] = {text, NULL};
+
+	begin_after(earlier);
+	for (size_t i = 0; i < ARRAY_LEN(widths); i++) {
+		CHECK_EQ(screen_feed(text), LINE_EDITING);
+		CHECK_EQ(screen_feed("\033[D\033[D"), LINE_EDITING);
+		line_resize(&line, widths[i]);
+		check_resized(SCREEN_PROMPT, text, (unsigned)strlen(text) - 2);
+		CHECK_EQ(screen_feed("\001"), LINE_EDITING);
+		check_resized(SCREEN_PROMPT, text, 0);
+		/* what is searched for has half of the row at most */
+		CHECK_EQ(screen_feed("\022more than fits"), LINE_EDITING);
+		line_resize(&line, widths[ARRAY_LEN(widths) - 1 - i]);
+		check_resized(line.search.label, text, line.cursor);
+		CHECK_STR(screen_enter("\005"), text);
+		line_begin(&line);
+	}
+}
+
 TEST(line_history, search_is_left_by_any_key_or_cancelled)
 {
 	const char *const lines[] = {"alloc -o 9", "free 1", "alloc -o 3", NULL};

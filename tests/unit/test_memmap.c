@@ -19,7 +19,9 @@ enum {
 	EFI_MMIO = 11
 };
 
-static struct memmap map;
+#define ROOM 256u
+static struct memmap_range room[ROOM];
+static struct memmap map = {.range = room, .max = ROOM};
 static unsigned complaints;
 
 static void complain(const char *fmt, ...)
@@ -128,7 +130,7 @@ TEST(memmap, empty_entries_are_told_and_passed_over)
 TEST(memmap, what_wraps_round_is_refused_or_reaches_to_the_end)
 {
 	const struct boot_range in[] = {efi(EFI_FREE, 10, 100),
-					{.paddr = 20 << 12, .pages = ~0ull, .type = EFI_FREE},
+					{.paddr = 20 << 12, .pages = ~0ull, .type = EFI_FREE, .attributes = WB},
 					{.paddr = 50 << 12, .pages = ~0ull - 3, .type = EFI_RUNTIME_DATA}};
 
 	build(in, ARRAY_LEN(in));
@@ -140,7 +142,7 @@ TEST(memmap, what_wraps_round_is_refused_or_reaches_to_the_end)
 
 TEST(memmap, unaligned_memory_shrinks_and_unaligned_firmware_grows)
 {
-	const struct boot_range in[] = {{.paddr = (10 << 12) + 1, .pages = 10, .type = EFI_FREE},
+	const struct boot_range in[] = {{.paddr = (10 << 12) + 1, .pages = 10, .type = EFI_FREE, .attributes = WB},
 					{.paddr = (15 << 12) + 1, .pages = 1, .type = EFI_RUNTIME_DATA}};
 
 	build(in, ARRAY_LEN(in));
@@ -169,23 +171,100 @@ TEST(memmap, no_entries_make_an_empty_map)
 	CHECK_EQ(memmap_at(&map, 0), MEMMAP_NONE);
 }
 
-TEST(memmap, more_ranges_than_there_is_room_for_lose_the_rest_only)
+/* Whatever comes last in the map isn't what is lost. */
+TEST(memmap, without_enough_room_the_smallest_ranges_are_left_out)
 {
-	static struct boot_range in[2 * MEMMAP_MAX];
+	static struct boot_range in[2 * ROOM];
+	uint64_t frames = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(in); i++)
-		in[i] = efi(EFI_FREE, 2 * (ARRAY_LEN(in) - i), 1); /* apart, falling */
+	for (size_t i = 0; i < ARRAY_LEN(in); i++) /* apart, falling; every third one is a large one */
+		in[i] = efi(EFI_FREE, 200 * (ARRAY_LEN(in) - i), i % 3 == 0 ? 100 : 1 + i % 3);
+	in[ARRAY_LEN(in) - 1] = efi(EFI_FREE, 1 << 20, 1 << 20);
 	build(in, ARRAY_LEN(in));
-	CHECK_EQ(map.count, MEMMAP_MAX - MEMMAP_SPARE);
+	CHECK_EQ(map.count, ROOM - MEMMAP_SPARE);
 	CHECK_EQ(complaints, 1);
 	check_shape();
+	for (size_t i = 0; i < ARRAY_LEN(in) - 1; i += 3)
+		CHECK_EQ(memmap_at(&map, in[i].paddr >> 12), MEMMAP_FREE);
+	CHECK_EQ(memmap_at(&map, 1 << 20), MEMMAP_FREE);
+	frames = memmap_frames(&map, MEMMAP_FREE);
+	CHECK(frames >= 100 * (ARRAY_LEN(in) / 3) + (1 << 20));
 
 	size_t sets = 0; /* what the firmware left full can still be cut up, to the last place and no further */
-	while (memmap_set(&map, 3 + 2 * sets, 4 + 2 * sets, MEMMAP_KERNEL) == 0)
+	while (memmap_set(&map, (1 << 20) + 1 + 2 * sets, (1 << 20) + 2 + 2 * sets, MEMMAP_KERNEL) == 0)
 		sets++;
-	CHECK(sets >= MEMMAP_SPARE / 2);
-	CHECK(map.count <= MEMMAP_MAX);
+	CHECK_EQ(sets, MEMMAP_SPARE / 2);
+	CHECK_EQ(map.count, ROOM);
 	check_shape();
+}
+
+/* As on a board that somebody has: 312 entries, small free and boot services' ones by turns, the memory at the end. */
+TEST(memmap, there_is_room_for_as_many_entries_as_there_are)
+{
+	static const size_t counts[] = {1, 130, 312, 1000, 3000};
+
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+		const size_t count = counts[i], enough = memmap_enough(count);
+		struct boot_range *in = fixture_bytes(count * sizeof(*in));
+		struct memmap large = {.range = fixture_bytes(enough * sizeof(*large.range)), .max = enough};
+
+		for (size_t k = 0; k + 1 < count; k++)
+			in[k] = efi(k % 2 ? EFI_BOOT_DATA : EFI_FREE, 256 + 2 * k, 2);
+		in[count - 1] = efi(EFI_FREE, 1 << 20, 1 << 18);
+		complaints = 0;
+		memmap_build(&large, in, count, LIMIT, complain);
+		CHECK_EQ(complaints, 0);
+		CHECK_EQ(large.count, count);
+		CHECK_EQ(memmap_frames(&large, MEMMAP_FREE), 2 * (count / 2) + (1 << 18));
+		CHECK_EQ(memmap_set(&large, (1 << 20) + 5, (1 << 20) + 6, MEMMAP_KERNEL), 0);
+	}
+}
+
+TEST(memmap, attributes_decide_what_is_for_us)
+{
+	static const struct {
+		uint32_t type;
+		uint64_t attributes;
+		enum memmap_kind kind;
+	} rows[] = {
+		{EFI_FREE, 0xf, MEMMAP_FREE},
+		{EFI_FREE, 0x7, MEMMAP_UNCACHED}, /* UC, WC, WT */
+		{EFI_FREE, 0x1, MEMMAP_UNCACHED},
+		{EFI_FREE, 0, MEMMAP_UNCACHED},
+		{EFI_BOOT_DATA, 0x1, MEMMAP_UNCACHED},
+		{EFI_LOADER_DATA, 0xf, MEMMAP_BOOT},
+		{EFI_ACPI, 0x1, MEMMAP_UNCACHED},
+		{EFI_FREE, WB | 0x40000, MEMMAP_SPECIAL},	 /* SP */
+		{EFI_FREE, 0x40000, MEMMAP_UNCACHED},		 /* and not WB */
+		{EFI_FREE, WB | 0x10000 | 0x80000, MEMMAP_FREE}, /* MORE_RELIABLE, CPU_CRYPTO */
+		{EFI_FREE, WB | 1ull << 63, MEMMAP_FIRMWARE},	 /* RUNTIME */
+		{14, WB, MEMMAP_DEVICE},			 /* persistent */
+		{15, WB, MEMMAP_DEVICE},			 /* to be accepted */
+		{EFI_RESERVED, WB, MEMMAP_FIRMWARE},
+		{EFI_RESERVED, 1, MEMMAP_DEVICE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct boot_range in = efi(rows[i].type, 100, 10);
+
+		in.attributes = rows[i].attributes;
+		build(&in, 1);
+		check_range(0, 100, 110, rows[i].kind);
+	}
+}
+
+TEST(memmap, room_is_found_where_everybody_says_that_it_is_free)
+{
+	const struct boot_range in[] = {efi(EFI_FREE, 100, 100), efi(EFI_RUNTIME_DATA, 195, 2), efi(EFI_FREE, 1000, 50),
+					efi(EFI_BOOT_DATA, 1000, 50), efi(EFI_FREE, 2000, 40)};
+	const struct memmap_range taken[] = {{2030, 2040, MEMMAP_BOOT}, {180, 190, MEMMAP_BOOT}, {0, 0, MEMMAP_KEPT}};
+
+	CHECK_EQ(memmap_find_room(in, ARRAY_LEN(in), LIMIT, 10, taken, ARRAY_LEN(taken)), 2020);
+	CHECK_EQ(memmap_find_room(in, ARRAY_LEN(in), LIMIT, 31, taken, ARRAY_LEN(taken)), 149);
+	CHECK_EQ(memmap_find_room(in, ARRAY_LEN(in), LIMIT, 81, taken, ARRAY_LEN(taken)), MEMMAP_NO_ROOM);
+	CHECK_EQ(memmap_find_room(in, ARRAY_LEN(in), 2020, 20, taken, ARRAY_LEN(taken)), 2000);
+	CHECK_EQ(memmap_find_room(in, ARRAY_LEN(in), 150, 20, taken, ARRAY_LEN(taken)), 130);
+	CHECK_EQ(memmap_find_room(NULL, 0, LIMIT, 1, taken, ARRAY_LEN(taken)), MEMMAP_NO_ROOM);
 }
 
 TEST(memmap, set_takes_a_piece_out_of_the_middle)
@@ -248,9 +327,12 @@ TEST(memmap, random_maps_are_what_they_are_frame_by_frame)
 		struct boot_range in[24];
 		size_t count = fixture_random(&seed, ARRAY_LEN(in) + 1);
 
-		for (size_t i = 0; i < count; i++)
-			in[i] = efi(types[fixture_random(&seed, ARRAY_LEN(types))], fixture_random(&seed, 256),
-				    fixture_random(&seed, 64));
+		for (size_t i = 0; i < count; i++) {
+			const uint32_t type = types[fixture_random(&seed, ARRAY_LEN(types))];
+			const uint64_t first = fixture_random(&seed, 256);
+
+			in[i] = efi(type, first, fixture_random(&seed, 64));
+		}
 		build(in, count);
 		check_shape();
 		for (pfn_t pfn = 0; pfn < 330; pfn++)

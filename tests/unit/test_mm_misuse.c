@@ -62,15 +62,27 @@ TEST(mm_misuse, free_of_memory_that_was_never_allocated)
 	check_free(mm, fixture_base() + 5, 0, MM_STATE_REPORTED);
 }
 
-TEST(mm_misuse, free_of_a_frame_that_is_not_ours)
+/* Where the base is, is known once there is an allocator. */
+static struct mm *with_a_hole(void)
 {
 	static const struct mm_range ranges[] = {{0, 100, MM_FRESH_DIRTY}, {200, 300, MM_FRESH_DIRTY}};
 
-	check_free(fixture_mm_ranges(512, ranges, 2), fixture_base() + 512, 0, MM_STATE_UNMANAGED);
-	check_free(fixture_mm_ranges(512, ranges, 2), fixture_base() + 150, 0, MM_STATE_UNMANAGED);
-	check_free(fixture_mm_ranges(512, ranges, 2), 1, 0, MM_STATE_UNMANAGED);
-	check_free(fixture_mm_ranges(512, ranges, 2), MM_PFN_LIMIT, 9, MM_STATE_UNMANAGED);
-	check_free(fixture_mm_ranges(512, ranges, 2), MM_PFN_NONE, 0, MM_STATE_UNMANAGED);
+	return fixture_mm_ranges(512, ranges, 2);
+}
+
+TEST(mm_misuse, free_of_a_frame_that_is_not_ours)
+{
+	struct mm *mm = with_a_hole();
+
+	check_free(mm, fixture_base() + 512, 0, MM_STATE_UNMANAGED);
+	mm = with_a_hole();
+	check_free(mm, fixture_base() + 150, 0, MM_STATE_UNMANAGED);
+	mm = with_a_hole();
+	check_free(mm, 1, 0, MM_STATE_UNMANAGED);
+	mm = with_a_hole();
+	check_free(mm, MM_PFN_LIMIT, 9, MM_STATE_UNMANAGED);
+	mm = with_a_hole();
+	check_free(mm, MM_PFN_NONE, 0, MM_STATE_UNMANAGED);
 }
 
 TEST(mm_misuse, wrong_order)

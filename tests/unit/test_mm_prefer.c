@@ -129,7 +129,8 @@ static void random_requests(void)
 		} else if (what < 2) {
 			unsigned order = random_below(10);
 
-			restate(base + (random_below(FRAMES) >> order << order), order, random_below(STATE_COUNT));
+			pfn_t pfn = base + (random_below(FRAMES) >> order << order);
+			restate(pfn, order, random_below(STATE_COUNT));
 		} else if (count == ARRAY_LEN(held) || (what < 5 && count != 0)) {
 			unsigned i = random_below(count);
 

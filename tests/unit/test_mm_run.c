@@ -8,18 +8,19 @@
 /* Words of all densities: a few bits, most of them, whole runs. */
 static uint64_t random_word(uint64_t *seed)
 {
-	uint64_t m = 0;
+	uint64_t m = fixture_random(seed, UINT64_MAX);
 
 	switch (fixture_random(seed, 5)) {
 	case 0:
-		return fixture_random(seed, UINT64_MAX);
+		return m;
 	case 1:
-		return fixture_random(seed, UINT64_MAX) | fixture_random(seed, UINT64_MAX);
+		return m | fixture_random(seed, UINT64_MAX);
 	case 2:
-		return fixture_random(seed, UINT64_MAX) & fixture_random(seed, UINT64_MAX);
+		return m & fixture_random(seed, UINT64_MAX);
 	case 3:
 		return fixture_random(seed, 2) ? ~0ull : 0;
 	default:
+		m = 0;
 		for (unsigned i = 0; i < 3; i++) {
 			unsigned order = (unsigned)fixture_random(seed, 7);
 

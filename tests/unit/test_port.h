@@ -2,6 +2,7 @@
  * tests/host/runner.c and for the guest in tests/guest/test_port.c.
  *
  *   test_port_fail           prints where and why, ends the test
+ *   test_port_breathe        called by each check: where the user wants the test to end, it doesn't return
  *   test_port_panic_begin    true the first time; false after a panic in what follows came back here
  *   test_port_panic_missing  the statement ended without one
  *   test_port_panic_check    the message of the panic that came back contains text
@@ -21,6 +22,8 @@
 #include "lib/types.h"
 
 _Noreturn void test_port_fail(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+void test_port_breathe(void);
 
 jmp_buf *test_port_panic_arm(void);
 #define test_port_panic_begin() (setjmp(*test_port_panic_arm()) == 0)

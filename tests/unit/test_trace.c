@@ -265,7 +265,8 @@ TEST(trace, what_is_traced_is_what_happens_anyway)
 			held[i] = MM_PFN_NONE;
 		for (unsigned i = 0; i < 2000; i++) {
 			unsigned at = (unsigned)fixture_random(&seed, 64);
-			unsigned k = (unsigned)fixture_random(&seed, 12) / 2 + (fixture_random(&seed, 40) == 0 ? 4 : 0);
+			unsigned k = (unsigned)fixture_random(&seed, 12) / 2;
+			k += fixture_random(&seed, 40) == 0 ? 4 : 0;
 			if (held[at] != MM_PFN_NONE) {
 				mm_free(mm, held[at], order[at]);
 				held[at] = MM_PFN_NONE;

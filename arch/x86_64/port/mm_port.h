@@ -22,7 +22,7 @@
 
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/spinlock.h"
-#include "lib/types.h"
+#include "lib/frame.h"
 
 #define MM_PORT_DIRECT_MAP 0xffff800000000000ull
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/types.h"
+#include "lib/frame.h"
 
 extern char *host_frames;  /* where frame 0 would be */
 extern unsigned host_cpus; /* 2, unless a test that makes its allocator after it says more */

@@ -91,8 +91,8 @@ static bool has_block(struct mm *mm, unsigned cls, uint64_t room)
 	return orders != 0 && bit_last(orders) >= report_order_min && room >= 1ull << report_order_min;
 }
 
-/* Whether a gib has an aligned run of 2^k areas that are unreported, and not all of them zero. From k = 7 on a run is 2,
- * 4 or 8 full words. */
+/* Whether a gib has an aligned run of 2^k areas that are unreported, and not all of them zero. From k = 7 on a run is
+ * 2, 4 or 8 full words. */
 static bool gib_has_unzeroed(const struct gib *g, unsigned k)
 {
 	const unsigned words = k > 6 ? 1u << (k - 6) : 1;

@@ -1,5 +1,5 @@
-/* Calls that want particular frames, while another CPU zeroes without a rest: what is free, or in its batch, can be had,
- * each time. */
+/* Calls that want particular frames, while another CPU zeroes without a rest: what is free, or in its batch, can be
+ * had, each time. */
 #include <pthread.h>
 #include <sched.h>
 

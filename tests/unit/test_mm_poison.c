@@ -410,7 +410,9 @@ TEST(mm_poison, random_use_never_meets_anything_but_zero)
 
 /* A block with dirty frames in an area that has a zero one as large, and larger: no list names it, and what is zero is
  * to stay in stock. It doesn't wait for ever. Where the dirty frames complete no block, they do for the stock. */
-static void in_the_shadow_of_the_stock(unsigned order, bool completes)
+enum shadow { COMPLETES_A_BLOCK, COMPLETES_NONE };
+
+static void in_the_shadow_of_the_stock(unsigned order, enum shadow shadow)
 {
 	struct mm *mm;
 	struct fake_sink *fake;
@@ -424,7 +426,7 @@ static void in_the_shadow_of_the_stock(unsigned order, bool completes)
 	fixture_zero_all(mm);
 	CHECK_EQ(mm_take_range(mm, fixture_base(), 1), 0);
 	CHECK_EQ(mm_take_range(mm, fixture_base() + 512, 1), 0);
-	if (!completes) /* another's frame is in each block that has dirty ones */
+	if (shadow == COMPLETES_NONE) /* another's frame is in each block that has dirty ones */
 		CHECK_EQ(mm_take_range(mm, fixture_base() + n + 1, 1), 0);
 	fixture_dirty(mm, fixture_base() + n + n / 2, n / 2);
 	/* as much may be reported as a block, but less than that of what is zero */
@@ -454,7 +456,7 @@ static void in_the_shadow_of_the_stock(unsigned order, bool completes)
 TEST(mm_poison, no_dirty_block_waits_in_the_shadow_of_the_stock)
 {
 	for (unsigned order = 5; order < MM_ORDER_AREA - 1; order++) {
-		in_the_shadow_of_the_stock(order, true);
-		in_the_shadow_of_the_stock(order, false);
+		in_the_shadow_of_the_stock(order, COMPLETES_A_BLOCK);
+		in_the_shadow_of_the_stock(order, COMPLETES_NONE);
 	}
 }

@@ -670,7 +670,6 @@ void mm_drain(struct mm *mm)
 	mm_lock_timed(mm);
 	cache_drain(mm, this_cpu(mm));
 	buddy_cursor_release(mm);
-	pressure_relax(mm); /* what was in the cache may end a shortage */
 	mm_unlock(mm);
 }
 
@@ -681,6 +680,5 @@ void mm_cache_enable(struct mm *mm, bool on)
 	mm->hot_open = on && !mm->pressure;
 	if (!on)
 		cache_drain(mm, this_cpu(mm));
-	pressure_relax(mm);
 	mm_unlock(mm);
 }

@@ -4,6 +4,7 @@
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/place.h"
+#include "mm/pressure.h"
 
 void cache_flush(struct mm *mm, struct mm_cpu *cpu)
 {
@@ -45,6 +46,7 @@ bool cache_unpark(struct mm *mm, struct mm_cpu *cpu)
 	cache_flush(mm, cpu);
 	while (cpu->next_at != cpu->next_end)
 		buddy_give(mm, cache_next(cpu), 0, GIVE_AS_WAS);
+	pressure_relax(mm);
 	return any;
 }
 
@@ -60,5 +62,6 @@ bool cache_drain(struct mm *mm, struct mm_cpu *cpu)
 		buddy_give(mm, cpu->hot_area, MM_ORDER_AREA, CLASS_DIRTY);
 		cpu->hot_area = MM_PFN_NONE;
 	}
+	pressure_relax(mm);
 	return any;
 }

@@ -74,5 +74,5 @@ void cache_fill(struct mm *mm, struct mm_cpu *cpu);
 /* Gives the late and the next frames back, which might spare a whole area. Returns whether there were any. */
 bool cache_unpark(struct mm *mm, struct mm_cpu *cpu);
 
-/* Gives all that this CPU keeps to the buddy. Returns whether there was anything. */
+/* Gives all that this CPU keeps to the buddy, which may end a shortage. Returns whether there was anything. */
 bool cache_drain(struct mm *mm, struct mm_cpu *cpu);

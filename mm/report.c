@@ -160,6 +160,7 @@ static void slot_close(struct mm *mm, struct report_slot *slot, unsigned state)
 		e->held_off_ms = 0;
 	} else {
 		e->errors++;
+		e->now_frames += slot->now_frames; /* still to go */
 		if (state == GIVE_AS_WAS)
 			hold_off(e);
 	}
@@ -260,6 +261,8 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 						  .frames = 1ull << slot->batch.block[i].order};
 	slot->in_flight = true;
 	slot->since_ns = mm_port_now_ns();
+	slot->now_frames = smaller(out, e->now_frames);
+	e->now_frames -= slot->now_frames;
 	e->in_flight_frames += slot->batch.frames;
 	e->requests++;
 	/* The sink may answer from within submit: then the slot is closed already. */
@@ -269,7 +272,6 @@ static bool slot_submit(struct mm *mm, struct report_slot *slot, uint64_t *block
 			slot_close(mm, slot, GIVE_AS_WAS);
 		return false;
 	}
-	e->now_frames -= smaller(out, e->now_frames);
 	rate_charge(&e->rate, slot->since_ns, out);
 	return true;
 }
@@ -403,7 +405,7 @@ static uint64_t step(struct mm *mm)
 	}
 	if (e->state == REPORT_IDLE) {
 		e->state = REPORT_REQUESTED;
-		e->next_ns = now + delay_ms * 1000000;
+		e->next_ns = larger(now + delay_ms * 1000000, e->held_off ? e->next_ns : 0);
 	}
 	if (e->held_off) {
 		if (now < e->next_ns)

@@ -96,9 +96,9 @@ extern void (*report_wake_hook)(struct mm *mm);
 bool report_is_done(struct mm *mm);
 
 /* Reports now: no delay, no reserve, no marks, but within report.rate_mbps, until as much as is free now and not
- * reported has gone, or there is nothing left of at least report.order. What is freed or zeroed meanwhile doesn't make
- * it go on for ever. It ends zero_now, and does no more than that where there is no reporter. Asks for it; report_step
- * does it. */
+ * reported has gone, or there is nothing left of at least report.order. What fails (declined, refused, timed out)
+ * hasn't gone. What is freed or zeroed meanwhile doesn't make it go on for ever. It ends zero_now, and does no more
+ * than that where there is no reporter. Asks for it; report_step does it. */
 void report_now(struct mm *mm);
 void report_pause(struct mm *mm);
 void report_resume(struct mm *mm);

@@ -12,6 +12,7 @@
 
 #include "mm/buddy.h"
 #include "mm/marks.h"
+#include "mm/unzeroed.h"
 
 uint64_t report_order_min = MM_ORDER_AREA;
 uint64_t report_reserve_pct = 0;
@@ -90,6 +91,24 @@ static bool has_block(struct mm *mm, unsigned cls, uint64_t room)
 	return orders != 0 && bit_last(orders) >= report_order_min && room >= 1ull << report_order_min;
 }
 
+/* Whether a gib has an aligned run of 2^k areas that are unreported, and not all of them zero. From k = 7 on a run is
+ * 2, 4 or 8 full words. */
+static bool gib_has_unzeroed(const struct gib *g, unsigned k)
+{
+	const unsigned words = k > 6 ? 1u << (k - 6) : 1;
+
+	for (unsigned w = 0; w < AREA_WORDS; w += words) {
+		uint64_t any = ~0ull, zero = ~0ull;
+		for (unsigned i = w; i < w + words; i++) {
+			any &= g->whole[CLASS_UNREPORTED][i];
+			zero &= g->whole[CLASS_ZERO][i];
+		}
+		if ((run_find(any, k > 6 ? 6 : k) & ~run_find(zero, k > 6 ? 6 : k)) != 0)
+			return true;
+	}
+	return false;
+}
+
 /* Whether there is a run of whole areas that is large enough and not all zero. The lists don't tell where another one
  * of the gib's, as large, is zero: mostly the stock. So this is a walk, 16 words for each gib, when they have nothing.
  */
@@ -97,12 +116,9 @@ static bool has_unzeroed_areas(const struct mm *mm)
 {
 	const unsigned k = report_order_min > MM_ORDER_AREA ? (unsigned)report_order_min - MM_ORDER_AREA : 0;
 
-	for (uint32_t gi = 0; k <= 6 && gi < mm->gib_count; gi++) {
-		const struct gib *g = &mm->gibs[gi];
-		for (unsigned w = 0; w < AREA_WORDS; w++)
-			if ((run_find(g->whole[CLASS_UNREPORTED][w], k) & ~run_find(g->whole[CLASS_ZERO][w], k)) != 0)
-				return true;
-	}
+	for (uint32_t gi = 0; gi < mm->gib_count; gi++)
+		if (gib_has_unzeroed(&mm->gibs[gi], k))
+			return true;
 	return false;
 }
 
@@ -121,6 +137,7 @@ enum report_found report_find(struct mm *mm)
 	if (clean)
 		return FOUND_BLOCK;
 	dirty |= has_block(mm, CLASS_UNREPORTED, any) || (MM_ZERO && marks_demand_under_way(mm)) ||
-		 (any >= 1ull << report_order_min && has_unzeroed_areas(mm));
+		 (any >= 1ull << report_order_min &&
+		  (has_unzeroed_areas(mm) || unzeroed_find(mm, (unsigned)report_order_min) != AREA_NONE));
 	return dirty && MM_ZERO ? FOUND_UNZEROED : FOUND_NOTHING;
 }

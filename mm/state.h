@@ -245,6 +245,7 @@ struct report_engine {
 		bool in_flight;
 		uint32_t generation; /* part of the tag, so that a late answer isn't taken for another's */
 		uint64_t since_ns;
+		uint64_t now_frames; /* of the engine's: as many less are to go, if this succeeds */
 		struct page_batch batch;
 	} slot[REPORT_SLOTS];
 };
@@ -301,6 +302,7 @@ struct mm {
 	uint64_t pressure_count; /* (L) how often the low watermark was crossed */
 	bool stock_hold;	 /* (A) all that is zero stays in stock, whatever the marks say */
 	uint64_t retired;	 /* (L) frames that mm_retire took out */
+	uint32_t unzeroed_gib;	 /* (L) where the look for what no list names goes on, see unzeroed.h */
 	uint64_t shuffle_state;	 /* (L) of its generator, not 0 */
 	uint64_t lock_count;	 /* (L) */
 	uint64_t lock_since_ns;	 /* (L) 0: this hold isn't timed */

@@ -23,6 +23,7 @@
 #include "mm/rate.h"
 #include "mm/timing.h"
 #include "mm/trace.h"
+#include "mm/unzeroed.h"
 
 TABLE_NEEDS(mm_ledger);
 
@@ -55,13 +56,15 @@ static uint64_t reported_dirty_frames(const struct mm *mm)
 	return mm->fresh + mm->reported - mm->reported_zero;
 }
 
-/* What is isolated, but for what CPUs hold: that comes back as it was, or zero. */
+static const struct page_proc page_proc_zero;
+
+/* What is isolated for others: with a reporter, or in a hold of another processor's. It comes back, and not as zero. */
 static uint64_t out_frames(const struct mm *mm)
 {
 	uint64_t held = 0;
 
 	for (unsigned i = 0; i < mm->cpu_count; i++)
-		held += mm->hold[i].batch.frames;
+		held += mm->hold[i].proc == &page_proc_zero ? mm->hold[i].batch.frames : 0;
 	return mm->isolated > held ? mm->isolated - held : 0;
 }
 
@@ -78,9 +81,8 @@ static uint64_t left(struct mm *mm, bool *reported, bool *demanded)
 	if (e->now) {
 		*reported = true;
 		cache_drain(mm, this_cpu(mm));
-		/* What is with a reporter comes back, and not as zero. */
 		const uint64_t all = dirty_frames(mm) + reported_dirty_frames(mm) + out_frames(mm);
-		if (all == 0)
+		if (all == 0 && mm->isolated == 0) /* our own batch may still be taken back as it was */
 			e->now = false;
 		return all;
 	}
@@ -119,7 +121,12 @@ static bool pick_demanded(struct mm *mm, uint64_t max_frames, struct mm_block *b
 		a = index_find_part(mm, CLASS_DIRTY, demand->order, ANYWHERE);
 	if (a == AREA_NONE && demand->order < MM_ORDER_AREA)
 		a = index_find_part(mm, CLASS_UNREPORTED, demand->order, ANYWHERE);
-	if (!page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block)) {
+	bool any = page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block);
+	if (!any) {
+		a = unzeroed_find(mm, demand->order);
+		any = a != AREA_NONE && page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block);
+	}
+	if (!any) {
 		demand->frames = 0;
 		return false;
 	}

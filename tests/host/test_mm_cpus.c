@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "mm/report.h"
 #include "mm/state.h"
 #include "tests/unit/fixture.h"
 
@@ -106,4 +107,66 @@ TEST(mm_cpus, a_frame_that_another_cpu_keeps_is_not_retired)
 	CHECK_EQ(mm_retire(mm, pfn), 0);
 	CHECK_EQ(mm_retire(mm, area + 5), 0);
 	CHECK_MM(mm);
+}
+
+/* Whatever takes a CPU's cache back ends the shortage that its frames end: here 2 MiB that CPU 1 freed, when CPU 0 has
+ * taken all the rest. */
+static void drain_by_hand(struct mm *mm)
+{
+	mm_drain(mm);
+}
+
+static void drain_for_an_allocation(struct mm *mm)
+{
+	CHECK_EQ(mm_alloc(mm, 11, MM_ANY), MM_PFN_NONE);
+}
+
+static void drain_for_a_range(struct mm *mm)
+{
+	CHECK_EQ(mm_take_range(mm, fixture_base() + 4096, 4096), -1);
+}
+
+static void drain_for_a_bad_frame(struct mm *mm)
+{
+	CHECK_EQ(mm_retire(mm, fixture_base() + 8192 - 3), 0);
+}
+
+static void drain_for_a_report(struct mm *mm)
+{
+	report_now(mm);
+}
+
+static void drain_with_the_cache_switched_off(struct mm *mm)
+{
+	mm_cache_enable(mm, MM_OFF);
+}
+
+static void (*const drains[])(struct mm *mm) = {
+	drain_by_hand,	       drain_for_an_allocation, drain_for_a_range,
+	drain_for_a_bad_frame, drain_for_a_report,	drain_with_the_cache_switched_off,
+};
+
+TEST(mm_cpus, what_takes_a_cache_back_ends_a_shortage)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(drains); i++) {
+		struct mm *mm;
+		pfn_t *pfns, area;
+
+		fixture_end();
+		host_cpu = 1;
+		mm = fixture_mm(8192, MM_FRESH_DIRTY);
+		pfns = fixture_bytes(8192 * sizeof(*pfns));
+		area = mm_alloc(mm, MM_ORDER_AREA, MM_ANY);
+		mm_free(mm, area, MM_ORDER_AREA);
+		CHECK_EQ(mm_frame_state(mm, area), MM_STATE_CACHED);
+		host_cpu = 0;
+		CHECK_EQ(mm_take_range(mm, fixture_base() + 8192 - 3, 1), 0);
+		CHECK(mm_alloc_bulk(mm, 0, MM_ANY, 8192 - 512 - 1, pfns));
+		CHECK(mm->pressure);
+		host_cpu = 1;
+		drains[i](mm);
+		CHECK_EQ(mm->free, 512);
+		CHECK(!mm->pressure);
+		CHECK_MM(mm);
+	}
 }

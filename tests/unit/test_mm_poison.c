@@ -407,3 +407,56 @@ TEST(mm_poison, random_use_never_meets_anything_but_zero)
 	CHECK_MM(mm);
 	fake_unregister(mm, fake);
 }
+
+/* A block with dirty frames in an area that has a zero one as large, and larger: no list names it, and what is zero is
+ * to stay in stock. It doesn't wait for ever. Where the dirty frames complete no block, they do for the stock. */
+enum shadow { COMPLETES_A_BLOCK, COMPLETES_NONE };
+
+static void in_the_shadow_of_the_stock(unsigned order, enum shadow shadow)
+{
+	struct mm *mm;
+	struct fake_sink *fake;
+	const pfn_t n = (pfn_t)1 << order;
+	uint64_t zeroed = 0, goal, percent;
+
+	fixture_end();
+	fixture_quiet();
+	fixture_knob("report.order", order);
+	mm = fixture_mm(1024, MM_FRESH_DIRTY);
+	fixture_zero_all(mm);
+	CHECK_EQ(mm_take_range(mm, fixture_base(), 1), 0);
+	CHECK_EQ(mm_take_range(mm, fixture_base() + 512, 1), 0);
+	if (shadow == COMPLETES_NONE) /* another's frame is in each block that has dirty ones */
+		CHECK_EQ(mm_take_range(mm, fixture_base() + n + 1, 1), 0);
+	fixture_dirty(mm, fixture_base() + n + n / 2, n / 2);
+	/* as much may be reported as a block, but less than that of what is zero */
+	percent = (mm->free - n) * 100 / mm->managed;
+	goal = mm->managed * percent / 100;
+	fixture_knob("zero.high_pct", percent);
+	CHECK(mm->free - goal >= n);
+	CHECK(mm->zero - goal < n);
+	fake = fake_sink(1024, 16, 2);
+	fake->sink.keeps_zero = true;
+	fake->order = order;
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	CHECK(!report_is_done(mm));
+	for (int i = 0; i < 100 && !report_is_done(mm); i++) {
+		(void)report_step(mm);
+		zeroed += fixture_idle(mm);
+		test_port_pass_ns(5000000);
+	}
+	CHECK(report_is_done(mm));
+	CHECK(zeroed > 0);
+	CHECK(zeroed <= n / 2);
+	CHECK(mm->reported_zero >= n);
+	CHECK(mm->zero >= goal);
+	fake_unregister(mm, fake);
+}
+
+TEST(mm_poison, no_dirty_block_waits_in_the_shadow_of_the_stock)
+{
+	for (unsigned order = 5; order < MM_ORDER_AREA - 1; order++) {
+		in_the_shadow_of_the_stock(order, COMPLETES_A_BLOCK);
+		in_the_shadow_of_the_stock(order, COMPLETES_NONE);
+	}
+}

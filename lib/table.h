@@ -49,8 +49,8 @@ extern "C" {
 	for (const void *const *row##_at = __start_table_##table; row##_at < __stop_table_##table; row##_at++) \
 		for (const type *row = (const type *)*row##_at, *row##_once = row; row##_once; row##_once = NULL)
 
-/* A file that has rows, and nothing that those who want the rows would call, says TABLE_FILE(name); a file that is never
- * without it says TABLE_NEEDS(name), and so brings it along out of a static library. */
+/* A file that has rows, and nothing that those who want the rows would call, says TABLE_FILE(name); a file that is
+ * never without it says TABLE_NEEDS(name), and so brings it along out of a static library. */
 #define TABLE_FILE(name)                     \
 	extern const char table_file_##name; \
 	const char table_file_##name = 0

@@ -114,6 +114,18 @@ def test_files_that_need_a_feature_are_left_out_with_it():
     assert script("without", "mm/nothing.h", "--", "mm/alloc.c") == (1, "without: there is no mm/nothing.h\n")
 
 
+@pytest.mark.parametrize("source, complaint", [
+    ("int mm_a; int buddy_b; static int c;", ""), ("int this_cpu;", "this_cpu may be somebody else's"),
+    ("void mmap(void) {}", "mmap may be somebody else's"), ("int page_count;", "page_count may be somebody else's"),
+])
+def test_a_name_that_a_kernel_may_have_is_found(source, complaint, tmp_path):
+    (tmp_path / "mm").mkdir()
+    subprocess.run(["gcc", "-xc", "-", "-c", "-o", str(tmp_path / "mm/a.o")], input=source, text=True, check=True)
+    status, errors = script("check-names", str(tmp_path))
+    assert (status, complaint in errors, len(errors.splitlines())) == ((1, True, 1) if complaint else (0, True, 0))
+    assert script("check-names", str(tmp_path / "nowhere"))[0] == 1
+
+
 def test_a_long_line_is_found(tmp_path):
     (tmp_path / "long").write_text("\t" + "x" * 112 + "\n\t" + "x" * 113 + "\n", encoding="ascii")
     status, errors = script("check-style", str(tmp_path / "long"))

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/frame.h"
-#include "someones_kernel.h"
+#include "port/someones_kernel.h"
 
 extern char *memory;	 /* where frame 0 would be */
 extern uint64_t now_ns;	 /* moves by waiting only */

@@ -378,14 +378,16 @@ static void step(struct choices *in)
 		give_back(op >> 3);
 		break;
 	default:
-		if ((op & 0xf8) == 0xf8)
+		if ((op & 0xf8) == 0xf8) {
+			host_time_advance(30000000); /* or it would look for that long, a microsecond at a time */
 			(void)balloon_restart();
-		else if (op & 0x80)
+		} else if (op & 0x80) {
 			report_now(&mm);
-		else if (op & 0x40)
+		} else if (op & 0x40) {
 			mm_drain(&mm);
-		else
+		} else {
 			device.lie = (enum device_lie)(choice_u8(in) % LIE_COUNT);
+		}
 	}
 }
 

@@ -69,6 +69,37 @@ TEST(paging, null_and_physical_page_0_are_not_mapped)
 	CHECK(!paging_lookup(DIRECT_MAP_BASE, &paddr, NULL));
 }
 
+/* By its tables, where nothing is, and page by page agree. */
+TEST(paging, whether_anything_is_mapped_in_a_run)
+{
+	static const uint64_t runs[] = {FRAME_SIZE, 3 * FRAME_SIZE, 2 * MIB, 5 * MIB};
+	const uint64_t image = at(__kernel_start), starts[] = {
+							   0,
+							   DIRECT_MAP_BASE,
+							   DIRECT_MAP_BASE + MIB,
+							   DIRECT_MAP_BASE + 3 * GIB,
+							   PAGING_MMIO_BASE - 5 * MIB,
+							   PAGING_MMIO_BASE,
+							   PAGING_HEAP_BASE,
+							   image - 5 * MIB,
+							   image - FRAME_SIZE,
+							   image,
+							   at(__data_end) - FRAME_SIZE,
+						   };
+
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++)
+		for (size_t j = 0; j < ARRAY_LEN(runs); j++) {
+			const uint64_t from = align_down(starts[i], FRAME_SIZE);
+			bool any = false;
+			paddr_t paddr;
+
+			for (uint64_t va = from; va < from + runs[j]; va += FRAME_SIZE)
+				any |= paging_lookup(va, &paddr, NULL);
+			CHECK_EQ(paging_any(from, runs[j]), any);
+		}
+	CHECK(!paging_any(DIRECT_MAP_BASE + (PAGING_MMIO_BASE - DIRECT_MAP_BASE) / 2, 16 * GIB));
+}
+
 TEST(paging, the_direct_map_writes_and_does_not_execute)
 {
 	pfn_t pfn = test_port_frames(0);

@@ -9,6 +9,8 @@
  * comes before below within each step. Where that finds nothing, this CPU's cache, the batches that CPUs hold
  * (zeroing's) and reports in flight are taken back, in this order.
  */
+#include "port/mm_port.h"
+
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/contents.h"
@@ -70,7 +72,7 @@ static pfn_t take_cursor(struct mm *mm, bool zero)
 		if (a == AREA_NONE)
 			continue;
 		unsigned cls = mm->cursor_class[which];
-		if (fit_of(mm->areas[a].fit, cls) == 0 && !index_is_loose(mm, a, cls))
+		if (mm_fit_of(mm->areas[a].fit, cls) == 0 && !index_is_loose(mm, a, cls))
 			continue;
 		if (unlikely(cls != wanted) && better_than(mm, cls, wanted))
 			continue;
@@ -84,7 +86,7 @@ static pfn_t take_cursor(struct mm *mm, bool zero)
 typedef pfn_t take_fn(struct mm *mm, unsigned order, unsigned cls, bool low_only, enum buddy_take how);
 
 /* From the first class of a tier that has something. */
-static pfn_t take_first(struct mm *mm, take_fn *from, struct request request, const uint8_t classes[3])
+static pfn_t take_first(struct mm *mm, take_fn *from, struct mm_request request, const uint8_t classes[3])
 {
 	pfn_t pfn = MM_PFN_NONE;
 
@@ -97,7 +99,7 @@ static pfn_t take_first(struct mm *mm, take_fn *from, struct request request, co
 #define TAKE_AGAIN (MM_PFN_NONE - 1)
 
 /* The whole order of preference. */
-static pfn_t take_in_order(struct mm *mm, struct request request)
+static pfn_t take_in_order(struct mm *mm, struct mm_request request)
 {
 	const struct preference *p = request.zero ? &prefer_zero : &prefer_any;
 	const bool small = request.order < MM_ORDER_AREA;
@@ -107,7 +109,7 @@ static pfn_t take_in_order(struct mm *mm, struct request request)
 	if (pfn != MM_PFN_NONE)
 		return pfn;
 	/* Frames that this CPU keeps, or that batches hold, may spare a whole area. */
-	if (small && cache_unpark(mm, this_cpu(mm)))
+	if (small && mm_cache_unpark(mm, mm_this_cpu(mm)))
 		return TAKE_AGAIN;
 	if (page_hold_fits(mm, request) && page_hold_abort(mm))
 		return TAKE_AGAIN;
@@ -122,7 +124,7 @@ static pfn_t take_in_order(struct mm *mm, struct request request)
 }
 
 /* What is taken first, and nearly always there. */
-static inline pfn_t take_first_choice(struct mm *mm, struct request request)
+static inline pfn_t take_first_choice(struct mm *mm, struct mm_request request)
 {
 	const unsigned wanted = request.zero ? CLASS_ZERO : CLASS_DIRTY;
 	pfn_t pfn;
@@ -140,7 +142,7 @@ static inline pfn_t take_first_choice(struct mm *mm, struct request request)
 }
 
 /* What was got back is taken by others now and then, each time by one that got what it wanted. */
-static pfn_t take(struct mm *mm, struct request request)
+static pfn_t take(struct mm *mm, struct mm_request request)
 {
 	pfn_t pfn;
 
@@ -154,11 +156,11 @@ static pfn_t take(struct mm *mm, struct request request)
 
 /* Gets what can be got back at once for a request that found nothing. The lock is held; it is dropped for the moment
  * that another CPU needs to give its batch back. */
-static pfn_t take_back(struct mm *mm, struct request request)
+static pfn_t take_back(struct mm *mm, struct mm_request request)
 {
 	pfn_t pfn = MM_PFN_NONE;
 
-	if (cache_drain(mm, this_cpu(mm)))
+	if (mm_cache_drain(mm, mm_this_cpu(mm)))
 		pfn = take(mm, request);
 	if (pfn == MM_PFN_NONE && page_hold_abort(mm))
 		pfn = take(mm, request);
@@ -166,7 +168,7 @@ static pfn_t take_back(struct mm *mm, struct request request)
 }
 
 /* The same, and waits for what is out, if that may help. */
-static pfn_t take_waiting(struct mm *mm, struct request request)
+static pfn_t take_waiting(struct mm *mm, struct mm_request request)
 {
 	struct page_wait wait;
 	pfn_t pfn = take_back(mm, request);
@@ -185,13 +187,13 @@ static pfn_t take_waiting(struct mm *mm, struct request request)
 
 /* Whether frames are taken ahead with the one that is asked for, into the CPU's cache: dirty ones, which are the first
  * choice of a request for zero too when there is no stock. */
-static inline bool takes_ahead(const struct mm *mm, struct request request)
+static inline bool takes_ahead(const struct mm *mm, struct mm_request request)
 {
 	return request.order == 0 && (!request.zero || mm->zero == 0) && !request.low_only && mm->hot_open;
 }
 
 /* What there is beyond the first choice. Apart, and in one piece, so that mm_alloc stays short. */
-static __attribute__((noinline)) pfn_t take_otherwise(struct mm *mm, struct request request)
+static __attribute__((noinline)) pfn_t take_otherwise(struct mm *mm, struct mm_request request)
 {
 	pfn_t pfn = take_in_order(mm, request);
 
@@ -200,12 +202,13 @@ static __attribute__((noinline)) pfn_t take_otherwise(struct mm *mm, struct requ
 	if (pfn == MM_PFN_NONE)
 		return take_waiting(mm, request);
 	if (takes_ahead(mm, request))
-		cache_fill(mm, this_cpu(mm));
+		mm_cache_fill(mm, mm_this_cpu(mm));
 	return pfn;
 }
 
 /* What an allocation does after it has a block, without the lock. */
-static inline void deliver(struct mm *mm, struct mm_cpu *cpu, struct request request, pfn_t pfn, enum block_bits bits)
+static inline void deliver(struct mm *mm, struct mm_cpu *cpu, struct mm_request request, pfn_t pfn,
+			   enum mm_block_bits bits)
 {
 	if (DEBUG)
 		contents_check_taken(mm, pfn, request.order, bits);
@@ -223,24 +226,24 @@ static inline void deliver(struct mm *mm, struct mm_cpu *cpu, struct request req
 static inline __attribute__((always_inline)) pfn_t alloc_kept(struct mm *mm, struct mm_cpu *cpu, unsigned order,
 							      unsigned want)
 {
-	enum block_bits bits = BITS_STALE;
+	enum mm_block_bits bits = BITS_STALE;
 	pfn_t pfn;
 
 	if (order == 0 && cpu->hot_count != 0) {
-		pfn = cache_hot(cpu);
+		pfn = mm_cache_hot(cpu);
 	} else if (order == 0 && want == MM_ANY && cpu->next_at != cpu->next_end) {
-		pfn = cache_next(cpu);
+		pfn = mm_cache_next(cpu);
 		bits = BITS_TRUE;
 	} else if (order == MM_ORDER_AREA && cpu->hot_area != MM_PFN_NONE) {
 		pfn = cpu->hot_area;
 		cpu->hot_area = MM_PFN_NONE;
-		mm->areas[area_of(mm, pfn)].kind = AREA_HEAD;
+		mm->areas[mm_area_of(mm, pfn)].kind = AREA_HEAD;
 	} else {
 		return MM_PFN_NONE;
 	}
 	cpu->hot_hits++;
 	if (DEBUG || want != MM_ANY)
-		deliver(mm, cpu, request_of(order, want), pfn, bits);
+		deliver(mm, cpu, mm_request_of(order, want), pfn, bits);
 	return pfn;
 }
 
@@ -248,7 +251,7 @@ static inline __attribute__((always_inline)) pfn_t alloc_kept(struct mm *mm, str
  * nothing: before, it would slow down by a few percent what is quickest. */
 static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, unsigned order, unsigned want)
 {
-	struct mm_cpu *cpu = this_cpu(mm);
+	struct mm_cpu *cpu = mm_this_cpu(mm);
 	pfn_t pfn;
 
 	cpu->alloc_calls++;
@@ -258,13 +261,13 @@ static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, un
 			return pfn;
 	} else if (want == MM_ZERO_COLD && order == 0 && cpu->next_at != cpu->next_end && mm->zero == 0) {
 		/* Without a stock, whose number may be a moment old here, dirty frames are the first choice. */
-		pfn = cache_next(cpu);
+		pfn = mm_cache_next(cpu);
 		cpu->hot_hits++;
-		deliver(mm, cpu, request_of(order, want), pfn, BITS_TRUE);
+		deliver(mm, cpu, mm_request_of(order, want), pfn, BITS_TRUE);
 		return pfn;
 	}
 
-	const struct request request = request_of(order, want);
+	const struct mm_request request = mm_request_of(order, want);
 	if (request.order > MM_ORDER_AREA)
 		mm_lock_timed(mm);
 	else
@@ -273,7 +276,7 @@ static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, un
 	if (unlikely(pfn == MM_PFN_NONE))
 		pfn = take_otherwise(mm, request);
 	else if (takes_ahead(mm, request))
-		cache_fill(mm, cpu);
+		mm_cache_fill(mm, cpu);
 	pressure_check(mm);
 	mm_unlock(mm);
 	if (unlikely(pfn == MM_PFN_NONE)) {
@@ -288,13 +291,13 @@ static inline __attribute__((always_inline)) pfn_t alloc_block(struct mm *mm, un
 static __attribute__((noinline)) pfn_t alloc_apart(struct mm *mm, unsigned order, unsigned want, const void *caller)
 {
 	ASSERT(order <= MM_ORDER_MAX);
-	const uint64_t hits = this_cpu(mm)->hot_hits;
+	const uint64_t hits = mm_this_cpu(mm)->hot_hits;
 	const pfn_t pfn = alloc_block(mm, order, want);
 	if (pfn != MM_PFN_NONE)
 		trace_write(mm, (struct trace_entry){.event = TRACE_ALLOC,
 						     .pfn = pfn,
 						     .frames = 1ull << order,
-						     .from = this_cpu(mm)->hot_hits != hits
+						     .from = mm_this_cpu(mm)->hot_hits != hits
 								     ? MM_STATE_CACHED
 								     : trace_state(mm, pfn, 1ull << order),
 						     .to = MM_STATE_ALLOCATED,
@@ -312,7 +315,7 @@ pfn_t mm_alloc(struct mm *mm, unsigned order, unsigned want)
 /* Policy "free": whoever frees pays. The block is still the caller's, so its frames are zeroed without a lock. */
 static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 {
-	struct mm_cpu *cpu = this_cpu(mm);
+	struct mm_cpu *cpu = mm_this_cpu(mm);
 	uint64_t since = mm_port_now_ns();
 
 	contents_store_zero(pfn, 1ull << order);
@@ -328,7 +331,7 @@ static void pay_at_free(struct mm *mm, pfn_t pfn, unsigned order)
 
 static inline __attribute__((always_inline)) void verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 {
-	if (unlikely(order > 6 || !buddy_holds(mm, pfn) || !buddy_is_block(mm, area_of(mm, pfn), pfn, order)))
+	if (unlikely(order > 6 || !buddy_holds(mm, pfn) || !buddy_is_block(mm, mm_area_of(mm, pfn), pfn, order)))
 		buddy_verify(mm, pfn, order, caller);
 }
 
@@ -337,22 +340,22 @@ static inline __attribute__((always_inline)) void verify(struct mm *mm, pfn_t pf
  * locked path, mistakes included. */
 static inline bool free_to_cache(struct mm *mm, pfn_t pfn, unsigned order)
 {
-	struct mm_cpu *cpu = this_cpu(mm);
+	struct mm_cpu *cpu = mm_this_cpu(mm);
 
 	if (unlikely(!mm->hot_open || !buddy_holds(mm, pfn)))
 		return false;
-	const uint32_t a = area_of(mm, pfn);
+	const uint32_t a = mm_area_of(mm, pfn);
 	if (likely(order == 0)) {
 		if (unlikely(!buddy_is_block(mm, a, pfn, 0)))
 			return false;
-		if (unlikely(cache_free(mm, cpu, a, pfn))) {
+		if (unlikely(mm_cache_free(mm, cpu, a, pfn))) {
 			mm_lock(mm);
-			cache_flush(mm, cpu);
+			mm_cache_flush(mm, cpu);
 			mm_unlock(mm);
 		}
 		return true;
 	}
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	if (order != MM_ORDER_AREA || cpu->hot_area != MM_PFN_NONE || area->kind != AREA_HEAD || area->order != order ||
 	    pfn % AREA_FRAMES != 0)
 		return false;
@@ -376,7 +379,7 @@ static inline __attribute__((always_inline)) void give_locked(struct mm *mm, pfn
 
 static __attribute__((noinline)) void free_block(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 {
-	this_cpu(mm)->free_calls++;
+	mm_this_cpu(mm)->free_calls++;
 	if (!free_to_cache(mm, pfn, order))
 		give_locked(mm, pfn, order, CLASS_DIRTY, caller);
 }
@@ -407,7 +410,7 @@ static __attribute__((noinline)) void free_apart(struct mm *mm, pfn_t pfn, unsig
 		mm_unlock(mm);
 	}
 	if (zero) {
-		this_cpu(mm)->free_calls++;
+		mm_this_cpu(mm)->free_calls++;
 		pay_at_free(mm, pfn, order);
 		give_locked(mm, pfn, order, CLASS_ZERO, caller);
 	} else {
@@ -436,7 +439,7 @@ void mm_free(struct mm *mm, pfn_t pfn, unsigned order)
 
 /* What a bulk call asks for. */
 struct bulk {
-	struct request request;
+	struct mm_request request;
 	size_t count;
 	pfn_t *pfns;
 	const struct mm_stop *stop; /* or NULL */
@@ -451,7 +454,7 @@ static bool asks_to_stop(const struct bulk *bulk)
 /* Takes at least one block more, behind the `got` ones there are. Returns how many; 0: there is none. */
 static size_t take_bulk(struct mm *mm, const struct bulk *bulk, size_t got)
 {
-	const struct request request = bulk->request;
+	const struct mm_request request = bulk->request;
 	const unsigned first = (request.zero ? &prefer_zero : &prefer_any)->tier[0][0];
 	pfn_t *pfns = bulk->pfns + got;
 
@@ -473,7 +476,7 @@ static uint64_t deliver_until(struct mm *mm, const struct bulk *bulk)
 {
 	const unsigned order = bulk->request.order;
 	const uint64_t frames = (uint64_t)bulk->count << order;
-	struct request piece = bulk->request;
+	struct mm_request piece = bulk->request;
 	uint64_t hits = 0;
 
 	if (order > MM_ORDER_AREA)
@@ -481,12 +484,12 @@ static uint64_t deliver_until(struct mm *mm, const struct bulk *bulk)
 	for (uint64_t at = 0; at < frames; at += 1ull << piece.order) {
 		const pfn_t pfn = bulk->pfns[at >> order] + at % (1ull << order);
 		if (at % AREA_FRAMES == 0 && asks_to_stop(bulk)) {
-			this_cpu(mm)->hit_frames -= hits;
-			this_cpu(mm)->miss_frames -= at - hits;
+			mm_this_cpu(mm)->hit_frames -= hits;
+			mm_this_cpu(mm)->miss_frames -= at - hits;
 			return at;
 		}
 		hits += contents_zero_frames(mm, pfn, piece.order);
-		deliver(mm, this_cpu(mm), piece, pfn, BITS_TRUE);
+		deliver(mm, mm_this_cpu(mm), piece, pfn, BITS_TRUE);
 	}
 	return frames;
 }
@@ -526,8 +529,8 @@ static bool bulk_may_fit(struct mm *mm, const struct bulk *bulk)
 {
 	const unsigned order = bulk->request.order;
 
-	const struct mm_cpu *cpu = this_cpu(mm);
-	const uint64_t kept = cache_frames(cpu) + (cpu->hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+	const struct mm_cpu *cpu = mm_this_cpu(mm);
+	const uint64_t kept = mm_cache_frames(cpu) + (cpu->hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 
 	mm_lock(mm);
 	const uint64_t frames = mm->free + mm->isolated + kept;
@@ -587,13 +590,13 @@ static size_t take_all_waiting(struct mm *mm, const struct bulk *bulk, size_t go
 
 static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
 {
-	const struct request request = bulk->request;
+	const struct mm_request request = bulk->request;
 	const size_t count = bulk->count;
 	size_t got = 0;
 	bool stopped = false;
 
 	ASSERT(request.order <= MM_ORDER_MAX);
-	this_cpu(mm)->alloc_calls++;
+	mm_this_cpu(mm)->alloc_calls++;
 	/* More than there is is refused before anything is disturbed. */
 	if (bulk_may_fit(mm, bulk)) {
 		got = take_all(mm, bulk, &stopped);
@@ -605,7 +608,7 @@ static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
 		bool all = !bulk->stop || !request.zero;
 		if (all) {
 			for (size_t i = 0; i < count; i++)
-				deliver(mm, this_cpu(mm), request, bulk->pfns[i], BITS_TRUE);
+				deliver(mm, mm_this_cpu(mm), request, bulk->pfns[i], BITS_TRUE);
 		} else {
 			zeroed = deliver_until(mm, bulk);
 			all = zeroed == (uint64_t)count << request.order;
@@ -618,14 +621,14 @@ static bool alloc_bulk(struct mm *mm, const struct bulk *bulk)
 		stopped = true;
 	}
 	if (!stopped)
-		this_cpu(mm)->alloc_failed++;
+		mm_this_cpu(mm)->alloc_failed++;
 	undo_bulk(mm, bulk, got, zeroed);
 	return false;
 }
 
 bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns)
 {
-	return alloc_bulk(mm, &(struct bulk){.request = request_of(order, want),
+	return alloc_bulk(mm, &(struct bulk){.request = mm_request_of(order, want),
 					     .count = count,
 					     .pfns = pfns,
 					     .caller = __builtin_return_address(0)});
@@ -634,7 +637,7 @@ bool mm_alloc_bulk(struct mm *mm, unsigned order, unsigned want, size_t count, p
 bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t count, pfn_t *pfns,
 			 const struct mm_stop *stop)
 {
-	return alloc_bulk(mm, &(struct bulk){.request = request_of(order, want),
+	return alloc_bulk(mm, &(struct bulk){.request = mm_request_of(order, want),
 					     .count = count,
 					     .pfns = pfns,
 					     .stop = stop,
@@ -644,7 +647,7 @@ bool mm_alloc_bulk_until(struct mm *mm, unsigned order, unsigned want, size_t co
 void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns)
 {
 	const void *caller = __builtin_return_address(0);
-	struct mm_cpu *cpu = this_cpu(mm);
+	struct mm_cpu *cpu = mm_this_cpu(mm);
 
 	if (zero_at_free() || DEBUG) {
 		for (size_t i = 0; i < count; i++)
@@ -668,7 +671,7 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 void mm_drain(struct mm *mm)
 {
 	mm_lock_timed(mm);
-	cache_drain(mm, this_cpu(mm));
+	mm_cache_drain(mm, mm_this_cpu(mm));
 	buddy_cursor_release(mm);
 	mm_unlock(mm);
 }
@@ -679,6 +682,6 @@ void mm_cache_enable(struct mm *mm, bool on)
 	mm->hot_enabled = on;
 	mm->hot_open = on && !mm->pressure;
 	if (!on)
-		cache_drain(mm, this_cpu(mm));
+		mm_cache_drain(mm, mm_this_cpu(mm));
 	mm_unlock(mm);
 }

@@ -1,4 +1,6 @@
 /* Takes blocks out of the free memory and gives them back; see buddy.h. */
+#include "port/mm_port.h"
+
 #include "mm/buddy.h"
 
 #include "lib/assert.h"
@@ -16,7 +18,7 @@ static const uint8_t classes_of[STATE_COUNT] = {
 };
 
 /* Counts frames that come (sign 1) or go (-1), of one state. */
-static inline void count_state(struct mm *mm, struct area *area, unsigned state, int n)
+static inline void count_state(struct mm *mm, struct mm_area *area, unsigned state, int n)
 {
 	area->free = (uint16_t)(area->free + n);
 	mm->free += (uint64_t)(int64_t)n;
@@ -44,14 +46,14 @@ static inline void count_state(struct mm *mm, struct area *area, unsigned state,
  * touched. */
 static unsigned count_mixed(struct mm *mm, uint32_t a, unsigned i, uint64_t mask, int sign)
 {
-	const unsigned one = mask_state(&mm->bits[a], i, mask);
+	const unsigned one = mm_mask_state(&mm->bits[a], i, mask);
 
 	if (likely(one != CLASS_MIXED)) {
 		count_state(mm, &mm->areas[a], one, sign * (int)bit_count(mask));
 		return classes_of[one];
 	}
-	struct area *area = &mm->areas[a];
-	const struct word *w = &mm->bits[a].word[i];
+	struct mm_area *area = &mm->areas[a];
+	const struct mm_word *w = &mm->bits[a].word[i];
 	const uint64_t reported = mask & w->reported & ~w->zero, fresh = mm->bits[a].fresh[i];
 	const uint64_t of_state[STATE_COUNT] = {
 		[CLASS_DIRTY] = mask & ~(w->zero | w->reported),
@@ -74,7 +76,7 @@ static unsigned count_mixed(struct mm *mm, uint32_t a, unsigned i, uint64_t mask
 /* Whatever is touched, CLASS_ALL is. */
 static void word_ladders(struct mm *mm, uint32_t a, unsigned w, unsigned touched)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 	uint64_t *all = &bits->unions[CLASS_ALL - STATE_COUNT], *unreported = &bits->unions[0];
 
@@ -100,8 +102,8 @@ WORD_RARE void word_take_mixed(struct mm *mm, uint32_t a, unsigned w, uint64_t m
 /* n frames of one word stop being free. The indexes are the caller's to bring up to date. */
 WORD_INLINE void word_take(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned n)
 {
-	struct area *area = &mm->areas[a];
-	struct word *word = &mm->bits[a].word[w];
+	struct mm_area *area = &mm->areas[a];
+	struct mm_word *word = &mm->bits[a].word[w];
 
 	word->free &= ~mask;
 	if (likely(area->pure != CLASS_MIXED)) {
@@ -114,7 +116,7 @@ WORD_INLINE void word_take(struct mm *mm, uint32_t a, unsigned w, uint64_t mask,
 
 WORD_RARE void word_give_mixed(struct mm *mm, uint32_t a, unsigned w, uint64_t mask)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	unsigned touched = count_mixed(mm, a, w, mask, 1);
 
 	if (area->pure == CLASS_MIXED) {
@@ -128,14 +130,14 @@ WORD_RARE void word_give_mixed(struct mm *mm, uint32_t a, unsigned w, uint64_t m
 /* n frames of one word of area a, taken before, are free again. */
 WORD_INLINE void word_give(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsigned n, unsigned state)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
-	struct word *word = &bits->word[w];
+	struct mm_word *word = &bits->word[w];
 
 	word->start &= ~mask;
 	word->free |= mask;
 	if (state == GIVE_AS_WAS) {
-		state = mask_state(bits, w, mask);
+		state = mm_mask_state(bits, w, mask);
 	} else {
 		word->zero = (state & 1) != 0 ? word->zero | mask : word->zero & ~mask;
 		word->reported = state >= CLASS_REPORTED ? word->reported | mask : word->reported & ~mask;
@@ -223,7 +225,7 @@ WORD_RARE unsigned take_any(struct mm *mm, uint32_t a, unsigned order, unsigned 
 static __attribute__((noinline)) unsigned take_words(struct mm *mm, uint32_t a, unsigned order, unsigned cls,
 						     enum buddy_take how)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 	unsigned set = ladder_best_words_set(*area_ladder(mm, a, cls), order);
 	unsigned w = mm->shuffled ? shuffle_bit(mm, set) : bit_first(set);
@@ -296,7 +298,7 @@ pfn_t buddy_take_break(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 		a = index_find_whole(mm, cls, MM_ORDER_AREA, low_only);
 	if (a == AREA_NONE)
 		return MM_PFN_NONE;
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	if (area->kind == AREA_FREE)
 		area_map(mm, a);
 	else
@@ -318,7 +320,7 @@ pfn_t buddy_take_whole(struct mm *mm, unsigned order, unsigned cls, bool low_onl
 	uint32_t n = 1u << (order - MM_ORDER_AREA);
 	index_remove_run(mm, first, n);
 	for (uint32_t a = first; a < first + n; a++) {
-		struct area *area = &mm->areas[a];
+		struct mm_area *area = &mm->areas[a];
 		mm->free -= area->free;
 		mm->zero -= area->zero;
 		mm->reported -= area->reported;
@@ -364,7 +366,7 @@ size_t buddy_take_frames(struct mm *mm, uint32_t a, unsigned cls, size_t count, 
 
 void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count)
 {
-	uint32_t a = area_of(mm, pfn);
+	uint32_t a = mm_area_of(mm, pfn);
 	unsigned at = pfn % AREA_FRAMES;
 	const unsigned all = count;
 
@@ -387,7 +389,7 @@ void buddy_take_exact(struct mm *mm, pfn_t pfn, unsigned count)
 
 void buddy_give_frames(struct mm *mm, pfn_t pfn, unsigned count, unsigned state)
 {
-	uint32_t a = area_of(mm, pfn);
+	uint32_t a = mm_area_of(mm, pfn);
 	struct area_bits *bits = &mm->bits[a];
 	unsigned at = pfn % AREA_FRAMES;
 	const unsigned all = count;
@@ -419,7 +421,7 @@ void buddy_give_mask(struct mm *mm, uint32_t a, unsigned w, uint64_t mask, unsig
 /* One area of a block of order 9 or more. */
 static void area_give(struct mm *mm, uint32_t a, unsigned state)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 
 	if (area->kind == AREA_ISOLATED)
 		mm->isolated -= AREA_FRAMES;
@@ -441,7 +443,7 @@ static void area_give(struct mm *mm, uint32_t a, unsigned state)
 void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 {
 	if (likely(order < MM_ORDER_AREA)) {
-		uint32_t a = area_of(mm, pfn);
+		uint32_t a = mm_area_of(mm, pfn);
 		struct area_bits *bits = &mm->bits[a];
 		unsigned w = pfn % AREA_FRAMES / 64;
 		if (likely(order < trace_word_orders && mm->isolated == 0)) {
@@ -455,7 +457,7 @@ void buddy_give(struct mm *mm, pfn_t pfn, unsigned order, unsigned state)
 		buddy_give_frames(mm, pfn, 1u << order, state);
 		return;
 	}
-	const uint32_t first = area_of(mm, pfn), n = 1u << (order - MM_ORDER_AREA);
+	const uint32_t first = mm_area_of(mm, pfn), n = 1u << (order - MM_ORDER_AREA);
 	for (uint32_t a = first; a < first + n; a++)
 		area_give(mm, a, state);
 	trace_given(mm, pfn, 1ull << order);
@@ -475,7 +477,7 @@ static _Noreturn void bad_block(struct mm *mm, pfn_t pfn, unsigned order, const 
 /* A frame that belongs to a block which starts before it. */
 static bool is_body(const struct area_bits *bits, unsigned at)
 {
-	const struct word *word = &bits->word[at / 64];
+	const struct mm_word *word = &bits->word[at / 64];
 
 	return (((word->free | word->start | bits->isolated[at / 64]) >> (at % 64)) & 1) == 0;
 }
@@ -489,8 +491,8 @@ void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 	if (unlikely(!buddy_holds(mm, pfn)))
 		bad_block(mm, pfn, order, caller, "free of memory that isn't managed");
 
-	uint32_t a = area_of(mm, pfn);
-	const struct area *area = &mm->areas[a];
+	uint32_t a = mm_area_of(mm, pfn);
+	const struct mm_area *area = &mm->areas[a];
 	if (unlikely(area->kind != AREA_MAPPED || order >= MM_ORDER_AREA)) {
 		if (area->kind == AREA_HEAD && area->order == order && pfn % AREA_FRAMES == 0)
 			return;
@@ -504,7 +506,7 @@ void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller)
 	if (unlikely(kept_holds(mm, pfn)))
 		bad_block(mm, pfn, order, caller, "double free");
 	for (unsigned i = 0; i < n; i += 64) {
-		const struct word *word = &bits->word[(at + i) / 64];
+		const struct mm_word *word = &bits->word[(at + i) / 64];
 		uint64_t mask = bits_low(n) << (at % 64);
 		uint64_t want = i == 0 ? BIT(at % 64) : 0;
 		const uint64_t others = word->free | bits->isolated[(at + i) / 64];

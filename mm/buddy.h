@@ -55,10 +55,10 @@ void buddy_verify(struct mm *mm, pfn_t pfn, unsigned order, const void *caller);
 static inline __attribute__((always_inline)) bool buddy_is_block(const struct mm *mm, uint32_t a, pfn_t pfn,
 								 unsigned order)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 	const struct area_bits *bits = &mm->bits[a];
 	const unsigned at = pfn % AREA_FRAMES, bit = at % 64, n = 1u << order;
-	const struct word *word = &bits->word[at / 64];
+	const struct mm_word *word = &bits->word[at / 64];
 	const uint64_t mask = run_mask(order) << bit;
 
 	if (unlikely(area->kind != AREA_MAPPED || (at & (n - 1)) != 0))
@@ -73,6 +73,6 @@ static inline __attribute__((always_inline)) bool buddy_is_block(const struct mm
 		return false;
 	/* At an odd place of its order nothing larger can start; else the frame after ours must not be a part of it. No
 	 * branch, since places are as good as random. */
-	const struct word *next = &bits->word[(at + n) / 64 % AREA_WORDS];
+	const struct mm_word *next = &bits->word[(at + n) / 64 % AREA_WORDS];
 	return (((next->free | next->start) >> ((bit + n) % 64) | at >> order) & 1) != 0;
 }

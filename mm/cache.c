@@ -1,4 +1,6 @@
 /* Between the per-CPU caches and the buddy; see cache.h. The lock is held in all of it. */
+#include "port/mm_port.h"
+
 #include "mm/cache.h"
 
 #include "lib/assert.h"
@@ -6,11 +8,11 @@
 #include "mm/place.h"
 #include "mm/pressure.h"
 
-void cache_flush(struct mm *mm, struct mm_cpu *cpu)
+void mm_cache_flush(struct mm *mm, struct mm_cpu *cpu)
 {
 	for (unsigned i = 0; i < cpu->late_count;) {
 		const pfn_t word = cpu->late[i] / 64;
-		const uint32_t a = area_of(mm, cpu->late[i]);
+		const uint32_t a = mm_area_of(mm, cpu->late[i]);
 		uint64_t mask = 0;
 		for (; i < cpu->late_count && cpu->late[i] / 64 == word; i++) {
 			mask |= BIT(cpu->late[i] % 64);
@@ -22,12 +24,12 @@ void cache_flush(struct mm *mm, struct mm_cpu *cpu)
 	cpu->late_count = 0;
 }
 
-void cache_fill(struct mm *mm, struct mm_cpu *cpu)
+void mm_cache_fill(struct mm *mm, struct mm_cpu *cpu)
 {
 	const uint32_t a = mm->cursor[0];
 	pfn_t pfns[NEXT_FRAMES];
 
-	if (a == AREA_NONE || mm->cursor_class[0] != CLASS_DIRTY || fit_of(mm->areas[a].fit, CLASS_DIRTY) == 0)
+	if (a == AREA_NONE || mm->cursor_class[0] != CLASS_DIRTY || mm_fit_of(mm->areas[a].fit, CLASS_DIRTY) == 0)
 		return;
 	if (cpu->next_at != cpu->next_end)
 		return; /* the allocation waited for a batch, and another one on this CPU was here first */
@@ -39,25 +41,25 @@ void cache_fill(struct mm *mm, struct mm_cpu *cpu)
 	}
 }
 
-bool cache_unpark(struct mm *mm, struct mm_cpu *cpu)
+bool mm_cache_unpark(struct mm *mm, struct mm_cpu *cpu)
 {
 	bool any = cpu->late_count != 0 || cpu->next_at != cpu->next_end;
 
-	cache_flush(mm, cpu);
+	mm_cache_flush(mm, cpu);
 	while (cpu->next_at != cpu->next_end)
-		buddy_give(mm, cache_next(cpu), 0, GIVE_AS_WAS);
+		buddy_give(mm, mm_cache_next(cpu), 0, GIVE_AS_WAS);
 	pressure_relax(mm);
 	return any;
 }
 
-bool cache_drain(struct mm *mm, struct mm_cpu *cpu)
+bool mm_cache_drain(struct mm *mm, struct mm_cpu *cpu)
 {
 	bool any = cpu->hot_count != 0 || cpu->hot_area != MM_PFN_NONE;
 
 	ASSERT(mm_port_lock_held(&mm->lock));
-	any |= cache_unpark(mm, cpu);
+	any |= mm_cache_unpark(mm, cpu);
 	while (cpu->hot_count != 0)
-		buddy_give(mm, cache_hot(cpu), 0, CLASS_DIRTY);
+		buddy_give(mm, mm_cache_hot(cpu), 0, CLASS_DIRTY);
 	if (cpu->hot_area != MM_PFN_NONE) {
 		buddy_give(mm, cpu->hot_area, MM_ORDER_AREA, CLASS_DIRTY);
 		cpu->hot_area = MM_PFN_NONE;

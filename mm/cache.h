@@ -20,13 +20,13 @@
 
 #define HOT_AREA_FREE 8u /* frames: an area with more free ones is better left to become whole */
 
-static inline uint64_t cache_frames(const struct mm_cpu *cpu)
+static inline uint64_t mm_cache_frames(const struct mm_cpu *cpu)
 {
 	return cpu->hot_count + cpu->late_count + (cpu->next_end - cpu->next_at);
 }
 
 /* The frame freed last of those that are hot; there must be one. Its zero and reported bits are out of date. */
-static inline pfn_t cache_hot(struct mm_cpu *cpu)
+static inline pfn_t mm_cache_hot(struct mm_cpu *cpu)
 {
 	cpu->hot_count--;
 	cpu->hot_at = (cpu->hot_at - 1) % HOT_FRAMES;
@@ -37,7 +37,7 @@ static inline pfn_t cache_hot(struct mm_cpu *cpu)
 }
 
 /* The next of the frames taken ahead; there must be one. */
-static inline pfn_t cache_next(struct mm_cpu *cpu)
+static inline pfn_t mm_cache_next(struct mm_cpu *cpu)
 {
 	pfn_t pfn = cpu->next[cpu->next_at];
 	cpu->next[cpu->next_at++] = 0;
@@ -45,10 +45,10 @@ static inline pfn_t cache_next(struct mm_cpu *cpu)
 	return pfn;
 }
 
-/* Keeps a verified block of order 0, which lies in area a. Returns whether cache_flush is due. */
-static inline bool cache_free(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn_t pfn)
+/* Keeps a verified block of order 0, which lies in area a. Returns whether mm_cache_flush is due. */
+static inline bool mm_cache_free(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn_t pfn)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 
 	kept_mark(cpu, pfn);
 	if (area->free <= HOT_AREA_FREE || (area->flags & AREA_CURSORS) != 0) {
@@ -66,13 +66,13 @@ static inline bool cache_free(struct mm *mm, struct mm_cpu *cpu, uint32_t a, pfn
 }
 
 /* Gives the late frames to the buddy, those of a word at once. */
-void cache_flush(struct mm *mm, struct mm_cpu *cpu);
+void mm_cache_flush(struct mm *mm, struct mm_cpu *cpu);
 
 /* Takes frames ahead from the area that serves order 0 and dirty ones, if it has more. */
-void cache_fill(struct mm *mm, struct mm_cpu *cpu);
+void mm_cache_fill(struct mm *mm, struct mm_cpu *cpu);
 
 /* Gives the late and the next frames back, which might spare a whole area. Returns whether there were any. */
-bool cache_unpark(struct mm *mm, struct mm_cpu *cpu);
+bool mm_cache_unpark(struct mm *mm, struct mm_cpu *cpu);
 
 /* Gives all that this CPU keeps to the buddy, which may end a shortage. Returns whether there was anything. */
-bool cache_drain(struct mm *mm, struct mm_cpu *cpu);
+bool mm_cache_drain(struct mm *mm, struct mm_cpu *cpu);

@@ -1,6 +1,8 @@
 /* What is done to particular frames rather than to the best ones: splitting a block that somebody owns, taking a given
  * range, retiring a bad frame.
  */
+#include "port/mm_port.h"
+
 #include "lib/assert.h"
 #include "mm/buddy.h"
 #include "mm/contents.h"
@@ -14,7 +16,7 @@
 /* An area of an allocated block of order >= 9 gets bitmaps, all its frames allocated. */
 static void area_map_allocated(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 
 	if (area->pure != CLASS_MIXED) {
@@ -53,7 +55,7 @@ void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to)
 	buddy_verify(mm, pfn, order, caller);
 	if (TRACING)
 		trace_cut(mm, pfn, order, to, caller);
-	a = area_of(mm, pfn);
+	a = mm_area_of(mm, pfn);
 	if (order < MM_ORDER_AREA) {
 		if (order == MM_ORDER_AREA - 1)
 			mm->areas[a].flags -= AREA_MIB;
@@ -90,7 +92,7 @@ enum range_state {
 /* Of the frames at to at + n - 1 of area a. */
 static enum range_state area_range(const struct mm *mm, uint32_t a, unsigned at, unsigned n)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 	enum range_state state = RANGE_FREE;
 
 	if (area->kind == AREA_FREE)
@@ -100,7 +102,7 @@ static enum range_state area_range(const struct mm *mm, uint32_t a, unsigned at,
 	for (unsigned i = at; i < at + n;) {
 		unsigned k = at + n - i < 64 - i % 64 ? at + n - i : 64 - i % 64;
 		uint64_t mask = bits_low(k) << (i % 64);
-		const struct word *word = &mm->bits[a].word[i / 64];
+		const struct mm_word *word = &mm->bits[a].word[i / 64];
 		const uint64_t out = mm->bits[a].isolated[i / 64] & ~word->start;
 		if (((word->free | out) & mask) != mask)
 			return RANGE_TAKEN;
@@ -118,9 +120,10 @@ static enum range_state range_state(const struct mm *mm, pfn_t start, pfn_t end)
 
 	for (pfn_t pfn = start, next; pfn < end && state != RANGE_TAKEN; pfn = next) {
 		next = smaller(pfn - pfn % AREA_FRAMES + AREA_FRAMES, end);
-		const enum range_state part = buddy_holds(mm, pfn) ? area_range(mm, area_of(mm, pfn), pfn % AREA_FRAMES,
-										(unsigned)(next - pfn))
-								   : RANGE_TAKEN;
+		const enum range_state part =
+			buddy_holds(mm, pfn)
+				? area_range(mm, mm_area_of(mm, pfn), pfn % AREA_FRAMES, (unsigned)(next - pfn))
+				: RANGE_TAKEN;
 		state = part > state ? part : state;
 	}
 	return state;
@@ -156,7 +159,7 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 		return -1;
 	pfn_t end = start + count;
 	mm_lock_timed(mm);
-	cache_drain(mm, this_cpu(mm));
+	mm_cache_drain(mm, mm_this_cpu(mm));
 	enum range_state state = range_state(mm, start, end);
 	if (state == RANGE_COMES)
 		state = range_back(mm, start, end);
@@ -182,7 +185,7 @@ out:
 	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++) {
 		if (DEBUG)
 			contents_check_taken(mm, pfn, 0, BITS_TRUE);
-		this_cpu(mm)->wasted_frames += contents_zero_frames(mm, pfn, 0);
+		mm_this_cpu(mm)->wasted_frames += contents_zero_frames(mm, pfn, 0);
 	}
 	return result;
 }
@@ -195,17 +198,17 @@ int mm_retire(struct mm *mm, pfn_t pfn)
 	if (!buddy_holds(mm, pfn))
 		return -1;
 	mm_lock_timed(mm);
-	cache_drain(mm, this_cpu(mm));
-	uint32_t a = area_of(mm, pfn);
+	mm_cache_drain(mm, mm_this_cpu(mm));
+	uint32_t a = mm_area_of(mm, pfn);
 	unsigned at = pfn % AREA_FRAMES, w = at / 64;
 	uint64_t mask = BIT(at % 64);
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	unsigned was = MM_STATE_ALLOCATED;
 	enum range_state state = area_range(mm, a, at, 1);
 	const bool waits = state == RANGE_COMES;
 	if (waits) {
 		(void)range_back(mm, pfn, pfn + 1);
-		cache_drain(mm, this_cpu(mm)); /* others ran meanwhile */
+		mm_cache_drain(mm, mm_this_cpu(mm)); /* others ran meanwhile */
 		state = area_range(mm, a, at, 1);
 	}
 	if (area->kind == AREA_HOLE || state == RANGE_COMES)

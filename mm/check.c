@@ -1,4 +1,6 @@
 /* One function that walks everything: every count, ladder and index is derived anew from the bitmaps and compared. */
+#include "port/mm_port.h"
+
 #include "mm/cache.h"
 #include "mm/index.h"
 #include "mm/place.h"
@@ -19,12 +21,12 @@ struct sums {
 /* A mapped area's frames: each in exactly one of the states, allocated blocks well-formed. Counts what it sees. */
 static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 	const struct area_bits *bits = &mm->bits[a];
 	unsigned free = 0, zero = 0, reported = 0, reported_zero = 0, fresh = 0, mibs = 0;
 
 	for (unsigned w = 0; w < AREA_WORDS; w++) {
-		const struct word *word = &bits->word[w];
+		const struct mm_word *word = &bits->word[w];
 		uint64_t isolated = bits->isolated[w];
 		uint64_t hole = isolated & word->start;
 		EXPECT((word->free & (word->start | isolated)) == 0, "area %u word %u: frames both free and not", a, w);
@@ -62,7 +64,7 @@ static bool check_words(struct mm *mm, uint32_t a, struct sums *s)
 
 static bool check_ladders(struct mm *mm, uint32_t a)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 	const struct area_bits *bits = &mm->bits[a];
 
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
@@ -87,15 +89,15 @@ static bool check_ladders(struct mm *mm, uint32_t a)
  * would be most of the walk. */
 static bool check_listed(struct mm *mm, uint32_t a)
 {
-	const struct gib *g = &mm->gibs[a / GIB_AREAS];
-	struct parts want = {0};
+	const struct mm_gib *g = &mm->gibs[a / GIB_AREAS];
+	struct mm_parts want = {0};
 	uint64_t whole[CLASS_COUNT] = {0};
 
 	for (unsigned i = 0; i < 64 && a + i < mm->area_count; i++) {
 		const uint64_t fits = mm->areas[a + i].fit;
 		unsigned kind = (fits & FIT_WHOLE(CLASS_ALL)) != 0 ? 2 : (fits & FIT_COARSE) != 0 ? 1 : 0;
 		for (unsigned c = 0; fits != 0 && c < CLASS_COUNT; c++) {
-			unsigned fit = fit_of(fits, c);
+			unsigned fit = mm_fit_of(fits, c);
 			if (fit != 0 && fit <= MM_ORDER_AREA)
 				want.map[c][kind * MM_ORDER_AREA + fit - 1] |= BIT(i);
 			whole[c] |= (fits & FIT_WHOLE(c)) != 0 ? BIT(i) : 0;
@@ -117,7 +119,7 @@ static bool check_listed(struct mm *mm, uint32_t a)
 /* Whether area.fit, how a mapped area is listed, is what its ladders say. */
 static bool check_fit(struct mm *mm, uint32_t a, bool whole)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 	unsigned fit[CLASS_COUNT];
 
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
@@ -137,8 +139,8 @@ static bool check_fit(struct mm *mm, uint32_t a, bool whole)
 		fit[CLASS_ALL] = 0;
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		unsigned want = fit[c] > MM_ORDER_AREA ? MM_ORDER_AREA : fit[c]; /* a whole area that serves order 0 */
-		EXPECT(fit_of(area->fit, c) == want, "area %u class %u: listed with fit %u, not %u", a, c,
-		       fit_of(area->fit, c), want);
+		EXPECT(mm_fit_of(area->fit, c) == want, "area %u class %u: listed with fit %u, not %u", a, c,
+		       mm_fit_of(area->fit, c), want);
 	}
 	return true;
 }
@@ -146,7 +148,7 @@ static bool check_fit(struct mm *mm, uint32_t a, bool whole)
 /* DEBUG: frames that are said to be zero are. */
 static bool check_contents(struct mm *mm, uint32_t a)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 
 	for (unsigned i = 0; area->zero != 0 && i < AREA_FRAMES; i++) {
 		bool zero = area->kind == AREA_FREE ||
@@ -161,7 +163,7 @@ static bool check_contents(struct mm *mm, uint32_t a)
 
 static bool check_area(struct mm *mm, uint32_t a, struct sums *s)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 	bool whole = area->kind == AREA_FREE ||
 		     (area->kind == AREA_MAPPED && area->free == AREA_FRAMES && (area->flags & AREA_CURSORS) == 0);
 
@@ -225,7 +227,7 @@ static bool check_rows(struct mm *mm)
 /* A gib's ladders against its maps, and the lists above against the gib. */
 static bool check_gib(struct mm *mm, uint32_t gi)
 {
-	const struct gib *g = &mm->gibs[gi];
+	const struct mm_gib *g = &mm->gibs[gi];
 	const uint32_t areas = mm->area_count - gi * GIB_AREAS; /* or more than a gib has */
 	bool high = gi >= mm->gib_low;
 
@@ -286,13 +288,13 @@ static bool check_cache(struct mm *mm, unsigned i, struct sums *s)
 		       *kept_count(cpu, pfn), in_row);
 		EXPECT(mm_frame_state(mm, pfn) == MM_STATE_CACHED, "CPU %u keeps pfn 0x%x, which is %s", i, place[k],
 		       mm_state_name(mm_frame_state(mm, pfn)));
-		EXPECT((word_of(mm, area_of(mm, pfn), pfn)->start >> (pfn % 64) & 1) != 0,
+		EXPECT((mm_word_of(mm, mm_area_of(mm, pfn), pfn)->start >> (pfn % 64) & 1) != 0,
 		       "CPU %u keeps pfn 0x%x, which isn't a block", i, place[k]);
 	}
 	for (pfn_t row = 0; row < KEPT_ROWS; row++)
 		marks += *kept_count(cpu, row);
-	EXPECT(frames == cache_frames(cpu) && frames == marks,
-	       "CPU %u counts %llu frames kept and marks %llu, has %llu", i, (unsigned long long)cache_frames(cpu),
+	EXPECT(frames == mm_cache_frames(cpu) && frames == marks,
+	       "CPU %u counts %llu frames kept and marks %llu, has %llu", i, (unsigned long long)mm_cache_frames(cpu),
 	       (unsigned long long)marks, (unsigned long long)frames);
 	s->cached += frames;
 	return true;
@@ -348,7 +350,7 @@ static bool check_all(struct mm *mm, const struct mm_stop *stop, bool *stopped)
 	for (unsigned i = 0; i < mm->cpu_count; i++) {
 		if (!check_cache(mm, i, &s) || !check_hold(mm, i))
 			return false;
-		cached += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+		cached += mm_cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	}
 	EXPECT(s.managed == mm->managed && s.free == mm->free && s.zero == mm->zero && s.reported == mm->reported &&
 		       s.reported_zero == mm->reported_zero && s.fresh == mm->fresh && s.isolated == mm->isolated &&

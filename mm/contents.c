@@ -1,4 +1,6 @@
 /* Zeroing at allocation, and the fills of DEBUG builds; see contents.h. */
+#include "port/mm_port.h"
+
 #include "mm/contents.h"
 
 #include "lib/assert.h"
@@ -11,7 +13,7 @@
 
 /* Calls visit for the runs of frames of an owned block, each with the one state it had when it was taken; FRESH frames
  * may count as REPORTED, since of neither anything is known. */
-static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, enum block_bits bits, void *ctx,
+static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, enum mm_block_bits bits, void *ctx,
 			 void (*visit)(void *ctx, pfn_t pfn, uint64_t frames, unsigned state))
 {
 	const pfn_t end = pfn + (1ull << order);
@@ -21,14 +23,14 @@ static void for_each_run(struct mm *mm, pfn_t pfn, unsigned order, enum block_bi
 		return;
 	}
 	while (pfn < end) {
-		uint32_t a = area_of(mm, pfn);
-		const struct area *area = &mm->areas[a];
+		uint32_t a = mm_area_of(mm, pfn);
+		const struct mm_area *area = &mm->areas[a];
 		if (area->kind != AREA_MAPPED && area->pure != CLASS_MIXED) {
 			visit(ctx, pfn, AREA_FRAMES, area->pure);
 			pfn += AREA_FRAMES;
 			continue;
 		}
-		const struct word *word = word_of(mm, a, pfn);
+		const struct mm_word *word = mm_word_of(mm, a, pfn);
 		unsigned bit = pfn % 64;
 		unsigned left = end - pfn < 64 - bit ? (unsigned)(end - pfn) : 64 - bit;
 		unsigned state = (unsigned)(((word->zero >> bit) & 1) | ((word->reported >> bit) & 1) << 1);
@@ -83,9 +85,9 @@ static void zero_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
  * look at the clock costs as much as the rest of a call that takes a frame from the cache. */
 #define TIMED_FRAMES 64u
 
-void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, enum block_bits bits)
+void contents_make_zero(struct mm *mm, pfn_t pfn, unsigned order, bool hot, enum mm_block_bits bits)
 {
-	struct mm_cpu *cpu = this_cpu(mm);
+	struct mm_cpu *cpu = mm_this_cpu(mm);
 	struct zeroing z = {.zero = hot ? mm_port_zero_hot : mm_port_zero_cold};
 	const bool timed = cpu->untimed_frames + (1ull << order) >= TIMED_FRAMES;
 
@@ -160,7 +162,7 @@ static void check_run(void *ctx, pfn_t pfn, uint64_t frames, unsigned state)
 		expect(pfn, frames, FILL_PATTERN, "written after it was freed:");
 }
 
-void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, enum block_bits bits)
+void contents_check_taken(struct mm *mm, pfn_t pfn, unsigned order, enum mm_block_bits bits)
 {
 	for_each_run(mm, pfn, order, bits, NULL, check_run);
 }

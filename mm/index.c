@@ -1,4 +1,6 @@
 /* Keeps the indexes true. See index.h for what is listed where. */
+#include "port/mm_port.h"
+
 #include "mm/index.h"
 
 #include "lib/assert.h"
@@ -61,7 +63,7 @@ static inline uint32_t top_one(struct mm *mm, unsigned cls, unsigned slot, bool 
 
 static inline void part_set(struct mm *mm, unsigned cls, unsigned part, uint32_t a)
 {
-	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	struct mm_gib *g = &mm->gibs[a / GIB_AREAS];
 	unsigned w = a % GIB_AREAS / 64;
 
 	mm->parts[a / 64].map[cls][part] |= BIT(a % 64);
@@ -72,7 +74,7 @@ static inline void part_set(struct mm *mm, unsigned cls, unsigned part, uint32_t
 
 static inline void part_clear(struct mm *mm, unsigned cls, unsigned part, uint32_t a)
 {
-	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	struct mm_gib *g = &mm->gibs[a / GIB_AREAS];
 	unsigned w = a % GIB_AREAS / 64;
 
 	uint64_t *word = &mm->parts[a / 64].map[cls][part];
@@ -101,7 +103,7 @@ static void leave_out_mixed(unsigned fit[CLASS_COUNT])
  * are, and then no list changes. */
 static void gib_list(struct mm *mm, uint32_t gi, uint32_t classes)
 {
-	struct gib *g = &mm->gibs[gi];
+	struct mm_gib *g = &mm->gibs[gi];
 	unsigned fit[CLASS_COUNT];
 	bool same = true;
 
@@ -130,7 +132,7 @@ static void gib_list(struct mm *mm, uint32_t gi, uint32_t classes)
 /* Area a comes into the whole maps of the classes in one set, and goes out of those in another. */
 static void whole_change(struct mm *mm, uint32_t a, uint32_t come, uint32_t gone)
 {
-	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	struct mm_gib *g = &mm->gibs[a / GIB_AREAS];
 	const unsigned w = a % GIB_AREAS / 64;
 	uint64_t last = 0; /* the maps of a state and of its unions are often the same */
 	unsigned fit = 0;
@@ -151,7 +153,7 @@ static void whole_change(struct mm *mm, uint32_t a, uint32_t come, uint32_t gone
 /* --- one area --- */
 
 /* The classes a wholly free area belongs to, as bits. */
-static uint32_t whole_classes(const struct area *area)
+static uint32_t whole_classes(const struct mm_area *area)
 {
 	uint32_t set = 1u << CLASS_ALL;
 
@@ -172,7 +174,7 @@ static uint32_t whole_classes(const struct area *area)
 
 static uint64_t fit_part(struct mm *mm, uint32_t a)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 
 	if (likely(area->pure != CLASS_MIXED))
 		return (uint64_t)ladder_fit(area->ladder[area->pure]) << (FIT_BITS * area->pure);
@@ -193,7 +195,7 @@ static uint64_t fit_part(struct mm *mm, uint32_t a)
 static uint64_t fit_capped(uint64_t packed)
 {
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
-		if (fit_of(packed, c) > MM_ORDER_AREA)
+		if (mm_fit_of(packed, c) > MM_ORDER_AREA)
 			packed -= 1ull << (FIT_BITS * c);
 	return packed;
 }
@@ -205,12 +207,12 @@ static inline unsigned part_of_fit(uint64_t fit, unsigned cls)
 			 : (fit & FIT_COARSE) != 0	   ? MM_ORDER_AREA
 							   : 0;
 
-	return first + fit_of(fit, cls) - 1;
+	return first + mm_fit_of(fit, cls) - 1;
 }
 
 static void fit_list(struct mm *mm, uint32_t a, uint64_t fit)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	uint64_t old = area->fit;
 	uint64_t diff = old ^ fit;
 
@@ -220,9 +222,9 @@ static void fit_list(struct mm *mm, uint32_t a, uint64_t fit)
 	while ((diff & FIT_PARTS) != 0) {
 		unsigned c = bit_first(diff) / FIT_BITS;
 		diff &= ~(0xfull << (FIT_BITS * c));
-		if (fit_of(old, c) != 0)
+		if (mm_fit_of(old, c) != 0)
 			part_clear(mm, c, part_of_fit(old, c), a);
-		if (fit_of(fit, c) != 0)
+		if (mm_fit_of(fit, c) != 0)
 			part_set(mm, c, part_of_fit(fit, c), a);
 	}
 	if (likely(diff == 0))
@@ -234,7 +236,7 @@ static void fit_list(struct mm *mm, uint32_t a, uint64_t fit)
 
 static void index_whole(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	uint32_t classes = whole_classes(area);
 	uint64_t fit = classes * FIT_WHOLE(0);
 	uint32_t pure = classes & ((1u << CLASS_UNREPORTED) - 1);
@@ -255,8 +257,8 @@ static void index_whole(struct mm *mm, uint32_t a)
 
 void index_area_whole(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
-	struct gib *g = &mm->gibs[a / GIB_AREAS];
+	struct mm_area *area = &mm->areas[a];
+	struct mm_gib *g = &mm->gibs[a / GIB_AREAS];
 	uint32_t classes = whole_classes(area);
 
 	area->fit = classes * FIT_WHOLE(0);
@@ -267,7 +269,7 @@ void index_area_whole(struct mm *mm, uint32_t a)
 /* Brings ladders and lists of a gib up to date after the whole maps of some classes changed for a run of areas. */
 static void run_list(struct mm *mm, uint32_t first, uint32_t n, uint32_t classes)
 {
-	struct gib *g = &mm->gibs[first / GIB_AREAS];
+	struct mm_gib *g = &mm->gibs[first / GIB_AREAS];
 	const unsigned from = first % GIB_AREAS / 64, to = (first + n - 1) % GIB_AREAS / 64;
 
 	for (unsigned w = from; w <= to; w++) {
@@ -302,7 +304,7 @@ void index_run(struct mm *mm, uint32_t first, uint32_t n)
 /* Lists what isn't a partly free area of one state. */
 static __attribute__((noinline)) void index_area_other(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 
 	if (area->free == AREA_FRAMES) {
 		if ((area->flags & AREA_CURSORS) == 0)
@@ -320,7 +322,7 @@ static __attribute__((noinline)) void index_area_other(struct mm *mm, uint32_t a
 
 void index_area_slow(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	const uint64_t old = area->fit;
 	const unsigned c = area->pure;
 
@@ -332,7 +334,7 @@ void index_area_slow(struct mm *mm, uint32_t a)
 		   (old & ~(0xfull << (FIT_BITS * c))) == 0)) {
 		const unsigned fit = ladder_fit(area->ladder[c]);
 		if (old != 0)
-			part_clear(mm, c, fit_of(old, c) - 1, a);
+			part_clear(mm, c, mm_fit_of(old, c) - 1, a);
 		if (fit != 0)
 			part_set(mm, c, fit - 1, a);
 		area->fit = (uint64_t)fit << (FIT_BITS * c);
@@ -343,7 +345,7 @@ void index_area_slow(struct mm *mm, uint32_t a)
 
 void index_remove_run(struct mm *mm, uint32_t first, uint32_t n)
 {
-	struct gib *g = &mm->gibs[first / GIB_AREAS];
+	struct mm_gib *g = &mm->gibs[first / GIB_AREAS];
 
 	if (n == 1) {
 		index_remove(mm, first);
@@ -383,7 +385,7 @@ void area_ladders(struct mm *mm, uint32_t a)
 
 void area_map(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 
 	ASSERT(area->kind == AREA_FREE);
@@ -391,7 +393,7 @@ void area_map(struct mm *mm, uint32_t a)
 	uint64_t reported = area->pure >= CLASS_REPORTED ? ~0ull : 0;
 	uint64_t fresh = area->pure == CLASS_FRESH ? ~0ull : 0;
 	for (unsigned w = 0; w < AREA_WORDS; w++) {
-		bits->word[w] = (struct word){.free = ~0ull, .zero = zero, .reported = reported};
+		bits->word[w] = (struct mm_word){.free = ~0ull, .zero = zero, .reported = reported};
 		bits->isolated[w] = 0;
 		bits->fresh[w] = fresh;
 	}
@@ -414,7 +416,7 @@ static inline __attribute__((always_inline)) uint32_t find_slots_as(struct mm *m
 		if (slots != 0) {
 			unsigned slot = bit_first(slots), part = part_of_slot(slot);
 			uint32_t gi = top_one(mm, cls, slot, high, choice);
-			const struct gib *g = &mm->gibs[gi];
+			const struct mm_gib *g = &mm->gibs[gi];
 			unsigned w = one_of(mm, g->part_words[cls][part], choice);
 			return gi * GIB_AREAS + w * 64 +
 			       one_of(mm, mm->parts[gi * AREA_WORDS + w].map[cls][part], choice);
@@ -456,7 +458,7 @@ uint32_t index_find_mixed(struct mm *mm, unsigned cls, unsigned order, bool low_
 static inline __attribute__((always_inline)) uint32_t find_in_gib(struct mm *mm, uint32_t gi, unsigned cls, unsigned k,
 								  enum choice choice)
 {
-	const struct gib *g = &mm->gibs[gi];
+	const struct mm_gib *g = &mm->gibs[gi];
 	unsigned w, bit = 0;
 
 	if (k <= 6) {

@@ -27,7 +27,7 @@
 #define SLOTS_WHOLE  (((1ull << SLOT_COARSE) - 1) & ~SLOTS_FINE)
 #define SLOTS_ALL    (~0ull)
 
-/* Where struct parts has a slot of SLOTS_PART or SLOTS_MIXED. */
+/* Where struct mm_parts has a slot of SLOTS_PART or SLOTS_MIXED. */
 static inline unsigned part_of_slot(unsigned slot)
 {
 	return slot < MM_ORDER_AREA ? slot : slot - SLOT_COARSE + MM_ORDER_AREA;
@@ -41,7 +41,7 @@ static inline unsigned slot_of_part(unsigned part)
 /* For low_only, where it isn't a request that says it. */
 #define ANYWHERE false
 
-static inline unsigned fit_of(uint64_t fit, unsigned cls)
+static inline unsigned mm_fit_of(uint64_t fit, unsigned cls)
 {
 	return (unsigned)(fit >> (FIT_BITS * cls)) & 0xfu;
 }
@@ -89,7 +89,7 @@ static inline bool index_has_part_high(struct mm *mm, unsigned cls)
 /* The frames of word w of an area that are free and of a class. */
 static inline uint64_t word_class(const struct area_bits *bits, unsigned w, unsigned cls)
 {
-	const struct word *word = &bits->word[w];
+	const struct mm_word *word = &bits->word[w];
 
 	switch (cls) {
 	case CLASS_DIRTY:
@@ -118,7 +118,7 @@ static inline uint64_t word_class(const struct area_bits *bits, unsigned w, unsi
  * area is. */
 static inline void index_area(struct mm *mm, uint32_t a)
 {
-	const struct area *area = &mm->areas[a];
+	const struct mm_area *area = &mm->areas[a];
 
 	if (likely(area->kind == AREA_MAPPED && area->pure != CLASS_MIXED && (area->flags & AREA_MIBS) == 0)) {
 		unsigned fit = ladder_fit(area->ladder[area->pure]);

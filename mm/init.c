@@ -4,6 +4,8 @@
  * frames, CPUs' holds, the numbering of gibs, and the bitmaps of areas, which come last and are not touched here unless
  * an area is partly ours.
  */
+#include "port/mm_port.h"
+
 #include "lib/assert.h"
 #include "lib/table.h"
 #include "mm/contents.h"
@@ -71,9 +73,9 @@ static bool layout_of(const struct mm_range *ranges, size_t count, struct layout
 	l->cpu_count = mm_port_cpus();
 	ASSERT(l->cpu_count != 0 && l->cpu_count <= MM_CPUS_MAX);
 	l->areas_at = l->cpu_count * sizeof(struct mm_cpu);
-	l->gibs_at = l->areas_at + l->area_count * sizeof(struct area);
-	l->parts_at = align_up(l->gibs_at + l->gib_count * sizeof(struct gib), 64);
-	l->high_at = l->parts_at + align_up((l->area_count + 63) / 64 * sizeof(struct parts), 64);
+	l->gibs_at = l->areas_at + l->area_count * sizeof(struct mm_area);
+	l->parts_at = align_up(l->gibs_at + l->gib_count * sizeof(struct mm_gib), 64);
+	l->high_at = l->parts_at + align_up((l->area_count + 63) / 64 * sizeof(struct mm_parts), 64);
 	l->kept_at = align_up(l->high_at + high_bytes, 64);
 	l->holds_at = l->kept_at + align_up(l->cpu_count, KEPT_CPUS) * KEPT_ROWS;
 	l->index_at = l->holds_at + l->cpu_count * sizeof(struct page_hold);
@@ -115,7 +117,7 @@ static void number_gibs(struct mm *mm, const struct mm_range *ranges, size_t cou
 /* An area all of whose frames aren't ours (yet). */
 static void area_map_empty(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 
 	memset(bits, 0, sizeof(*bits));
@@ -147,7 +149,7 @@ static void area_add(struct mm *mm, uint32_t a, unsigned at, unsigned n, unsigne
 		unsigned k = n < 64 - bit ? n : 64 - bit;
 		uint64_t mask = bits_low(k) << bit;
 		uint64_t more = mask & bits->isolated[w];
-		struct word *word = &bits->word[w];
+		struct mm_word *word = &bits->word[w];
 		word->free |= mask;
 		word->start &= ~mask;
 		bits->isolated[w] &= ~mask;
@@ -165,8 +167,8 @@ static void area_add(struct mm *mm, uint32_t a, unsigned at, unsigned n, unsigne
 static void range_add(struct mm *mm, pfn_t start, pfn_t end, unsigned state)
 {
 	while (start < end) {
-		uint32_t a = area_of(mm, start);
-		struct area *area = &mm->areas[a];
+		uint32_t a = mm_area_of(mm, start);
+		struct mm_area *area = &mm->areas[a];
 		unsigned at = start % AREA_FRAMES;
 		unsigned n = end - start < AREA_FRAMES - at ? (unsigned)(end - start) : AREA_FRAMES - at;
 		if (area->kind == AREA_FREE) {
@@ -195,7 +197,7 @@ static void range_add(struct mm *mm, pfn_t start, pfn_t end, unsigned state)
 /* Counts a partly covered area as the ranges left it, and lists it. */
 static void area_finish_mapped(struct mm *mm, uint32_t a)
 {
-	struct area *area = &mm->areas[a];
+	struct mm_area *area = &mm->areas[a];
 	struct area_bits *bits = &mm->bits[a];
 	unsigned n = 0, reported = 0, fresh = 0;
 
@@ -221,7 +223,7 @@ static void gib_finish(struct mm *mm, uint32_t g)
 	for (unsigned c = 0; c < CLASS_COUNT; c++)
 		mm->gibs[g].ladder[c] = LADDER_EMPTY;
 	for (uint32_t a = first; a < end; a++) {
-		struct area *area = &mm->areas[a];
+		struct mm_area *area = &mm->areas[a];
 		if (area->kind != AREA_FREE)
 			continue;
 		area->free = AREA_FRAMES;
@@ -231,7 +233,7 @@ static void gib_finish(struct mm *mm, uint32_t g)
 	}
 	index_run(mm, first, end - first);
 	for (uint32_t a = first; a < end; a++) {
-		struct area *area = &mm->areas[a];
+		struct mm_area *area = &mm->areas[a];
 		if (area->kind == AREA_MAPPED)
 			area_finish_mapped(mm, a);
 		mm->managed += area->free;
@@ -320,9 +322,9 @@ int mm_init(struct mm *mm, const struct mm_range *ranges, size_t count, void *me
 	mm->gib_count = l.gib_count;
 	mm->gib_span = l.gib_span;
 	mm->high_words = l.high_words;
-	mm->areas = (struct area *)((char *)meta + l.areas_at);
-	mm->gibs = (struct gib *)((char *)meta + l.gibs_at);
-	mm->parts = (struct parts *)((char *)meta + l.parts_at);
+	mm->areas = (struct mm_area *)((char *)meta + l.areas_at);
+	mm->gibs = (struct mm_gib *)((char *)meta + l.gibs_at);
+	mm->parts = (struct mm_parts *)((char *)meta + l.parts_at);
 	mm->high = (uint64_t *)((char *)meta + l.high_at);
 	mm->gib_index = (uint16_t *)((char *)meta + l.index_at);
 	mm->gib_number = (uint16_t *)((char *)meta + l.number_at);

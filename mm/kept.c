@@ -1,4 +1,6 @@
 /* Looks for a frame in the caches; see kept.h. */
+#include "port/mm_port.h"
+
 #include "mm/kept.h"
 
 static bool among(const uint32_t *frames, unsigned n, pfn_t pfn)

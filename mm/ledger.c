@@ -5,6 +5,8 @@
  * frame, or, before enough did, what everybody paid together. Spent is what the idle loop and frees took, used or not:
  * so waste shows as a loss.
  */
+#include "port/mm_port.h"
+
 #include "mm/cpu_sum.h"
 #include "mm/zero.h"
 

@@ -1,4 +1,6 @@
 /* The marks of the stock and the policy knob; see marks.h. */
+#include "port/mm_port.h"
+
 #include "mm/marks.h"
 
 #include "lib/table.h"

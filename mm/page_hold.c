@@ -1,4 +1,6 @@
 /* The batch that can be taken back; see page_hold.h. */
+#include "port/mm_port.h"
+
 #include "mm/page_hold.h"
 
 #include "lib/assert.h"
@@ -152,11 +154,11 @@ static unsigned isolated_in(const struct mm *mm, uint32_t a)
 	return frames;
 }
 
-static bool batch_fits(const struct mm *mm, const struct page_batch *batch, struct request request)
+static bool batch_fits(const struct mm *mm, const struct page_batch *batch, struct mm_request request)
 {
 	for (unsigned i = 0; i < batch->count; i++) {
 		const pfn_t pfn = batch->block[i].pfn;
-		const uint32_t a = area_of(mm, pfn);
+		const uint32_t a = mm_area_of(mm, pfn);
 		if (request.low_only && pfn >= MM_PFN_4G)
 			continue;
 		if (batch->block[i].order >= request.order)
@@ -168,7 +170,7 @@ static bool batch_fits(const struct mm *mm, const struct page_batch *batch, stru
 	return false;
 }
 
-bool page_hold_fits(const struct mm *mm, struct request request)
+bool page_hold_fits(const struct mm *mm, struct mm_request request)
 {
 	if (likely(mm->isolated == 0) || request.order > MM_ORDER_AREA)
 		return false;

@@ -58,7 +58,7 @@ void page_hold_release(struct mm *mm, const struct page_proc *proc);
 
 /* For the allocator, the lock is held: whether taking batches back helps a request. There is a block of its order in
  * one, or a batch seems to be all that keeps an area from being whole. */
-bool page_hold_fits(const struct mm *mm, struct request request);
+bool page_hold_fits(const struct mm *mm, struct mm_request request);
 
 /* For the allocator, the lock is held, but dropped and taken again while another CPU works on its batch: takes the
  * batches of all CPUs back. Returns whether any came. */

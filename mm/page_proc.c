@@ -1,4 +1,6 @@
 /* The walk that all page processors share; see page_proc.h. */
+#include "port/mm_port.h"
+
 #include "mm/page_proc.h"
 
 #include "mm/buddy.h"
@@ -30,14 +32,14 @@ bool page_proc_pick_from(struct mm *mm, uint32_t a, unsigned cls, uint64_t max_f
 	if (a == AREA_NONE)
 		a = index_find_mixed(mm, cls, 0, ANYWHERE);
 	if (a != AREA_NONE) {
-		unsigned largest = fit_of(mm->areas[a].fit, cls) - 1;
+		unsigned largest = mm_fit_of(mm->areas[a].fit, cls) - 1;
 		if (order > largest)
 			order = largest;
 		pfn = buddy_take_from(mm, a, order, cls, TAKE_ISOLATE);
 	} else {
 		pfn = buddy_take_break(mm, order, cls, ANYWHERE, TAKE_ISOLATE);
 	}
-	*block = block_of(pfn, order);
+	*block = mm_block_of(pfn, order);
 	return pfn != MM_PFN_NONE;
 }
 

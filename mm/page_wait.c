@@ -1,4 +1,6 @@
 /* Waiting for what page processors have out; see page_wait.h. */
+#include "port/mm_port.h"
+
 #include "mm/page_wait.h"
 
 #include "lib/assert.h"
@@ -13,7 +15,7 @@ void page_wait_begin(struct mm *mm, struct page_wait *wait)
 {
 	mm->waiters++;
 	wait->since_ns = mm_port_now_ns();
-	this_cpu(mm)->alloc_waits++;
+	mm_this_cpu(mm)->alloc_waits++;
 }
 
 bool page_wait_more(struct mm *mm, struct page_wait *wait)
@@ -59,15 +61,16 @@ static bool block_comes_free(const struct mm *mm, pfn_t pfn, unsigned order)
 	const pfn_t first = pfn & ~((1ull << order) - 1);
 
 	if (order < MM_ORDER_AREA)
-		return comes_free(mm, area_of(mm, first), first % AREA_FRAMES, 1u << order);
+		return comes_free(mm, mm_area_of(mm, first), first % AREA_FRAMES, 1u << order);
 	for (pfn_t at = first; at < first + (1ull << order); at += AREA_FRAMES)
-		if (!buddy_holds(mm, at) || !comes_free(mm, area_of(mm, at), 0, AREA_FRAMES))
+		if (!buddy_holds(mm, at) || !comes_free(mm, mm_area_of(mm, at), 0, AREA_FRAMES))
 			return false;
 	return true;
 }
 
 /* How many blocks for the request may come free with a batch, at most `enough` of them. */
-static uint64_t blocks_of(const struct mm *mm, const struct page_batch *batch, struct request request, uint64_t enough)
+static uint64_t blocks_of(const struct mm *mm, const struct page_batch *batch, struct mm_request request,
+			  uint64_t enough)
 {
 	pfn_t looked = MM_PFN_NONE; /* blocks lie side by side, often: not the same place again */
 	uint64_t blocks = 0;
@@ -86,7 +89,7 @@ static uint64_t blocks_of(const struct mm *mm, const struct page_batch *batch, s
 	return blocks;
 }
 
-bool page_wait_helps(const struct mm *mm, struct request request, uint64_t count)
+bool page_wait_helps(const struct mm *mm, struct mm_request request, uint64_t count)
 {
 	uint64_t blocks = 0;
 

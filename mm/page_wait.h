@@ -36,4 +36,4 @@ void page_wait_end(struct mm *mm);
 
 /* Whether as many as count blocks for the request might be free once everything that is out has come back, beside those
  * that are: some of what is out lies in aligned runs of free and isolated frames that are large enough. */
-bool page_wait_helps(const struct mm *mm, struct request request, uint64_t count);
+bool page_wait_helps(const struct mm *mm, struct mm_request request, uint64_t count);

@@ -9,7 +9,7 @@
 #include "mm/state.h"
 
 /* The area that a frame lies in; the frame's gib must be one of ours (buddy_holds). */
-static inline uint32_t area_of(const struct mm *mm, pfn_t pfn)
+static inline uint32_t mm_area_of(const struct mm *mm, pfn_t pfn)
 {
 	return mm->gib_index[pfn / GIB_FRAMES] * GIB_AREAS + (uint32_t)(pfn / AREA_FRAMES % GIB_AREAS);
 }
@@ -24,17 +24,17 @@ static inline pfn_t area_pfn(const struct mm *mm, uint32_t a)
 static inline bool buddy_holds(const struct mm *mm, pfn_t pfn)
 {
 	/* GIB_NONE is beyond all areas. */
-	return pfn / GIB_FRAMES < mm->gib_span && area_of(mm, pfn) < mm->area_count;
+	return pfn / GIB_FRAMES < mm->gib_span && mm_area_of(mm, pfn) < mm->area_count;
 }
 
 /* The word of bits that a frame of area a has its bit in: bit pfn % 64. Stale unless the area has bitmaps. */
-static inline struct word *word_of(const struct mm *mm, uint32_t a, pfn_t pfn)
+static inline struct mm_word *mm_word_of(const struct mm *mm, uint32_t a, pfn_t pfn)
 {
 	return &mm->bits[a].word[pfn % AREA_FRAMES / 64];
 }
 
 /* The one state of all frames of word w in mask, or CLASS_MIXED: what free ones are, what owned ones were. */
-static inline unsigned mask_state(const struct area_bits *bits, unsigned w, uint64_t mask)
+static inline unsigned mm_mask_state(const struct area_bits *bits, unsigned w, uint64_t mask)
 {
 	const uint64_t zero = bits->word[w].zero & mask, reported = bits->word[w].reported & mask;
 	const uint64_t fresh = bits->fresh[w] & mask;

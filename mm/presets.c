@@ -1,6 +1,8 @@
 /* What the kernel starts with, as a preset: the knobs of every feature. Whoever applies a preset passes over the knobs
  * of a feature that isn't built in.
  */
+#include "port/mm_port.h"
+
 #include "lib/table.h"
 
 TABLE_FILE(mm_presets);

@@ -19,7 +19,7 @@ static inline void pressure_check(struct mm *mm)
 		mm->pressure = true;
 		mm->hot_open = false;
 		mm->pressure_count++;
-		cache_drain(mm, this_cpu(mm));
+		mm_cache_drain(mm, mm_this_cpu(mm));
 		pressure_relax(mm);
 	}
 }

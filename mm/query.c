@@ -1,4 +1,6 @@
 /* Answers to questions about the whole: totals, blocks by order, and the rows of `stats`. */
+#include "port/mm_port.h"
+
 #include "lib/table.h"
 #include "mm/cache.h"
 #include "mm/cpu_sum.h"
@@ -10,7 +12,7 @@ static uint64_t cached_frames(const struct mm *mm)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < mm->cpu_count; i++)
-		n += cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
+		n += mm_cache_frames(&mm->cpu[i]) + (mm->cpu[i].hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 	return n;
 }
 
@@ -95,7 +97,7 @@ static void buddy_gib(struct mm *mm, uint32_t g, struct mm_buddy_row *rows)
 	struct free_map map = {0};
 
 	for (uint32_t i = 0; i < GIB_AREAS && g * GIB_AREAS + i < mm->area_count; i++) {
-		const struct area *area = &mm->areas[g * GIB_AREAS + i];
+		const struct mm_area *area = &mm->areas[g * GIB_AREAS + i];
 		uint64_t bit = BIT(i % 64);
 		if (area->free == AREA_FRAMES) {
 			map.all[i / 64] |= bit;
@@ -118,7 +120,7 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 		mm_unlock(mm);
 	}
 	for (unsigned i = 0; i < mm->cpu_count; i++) {
-		rows[0].free_blocks += cache_frames(&mm->cpu[i]);
+		rows[0].free_blocks += mm_cache_frames(&mm->cpu[i]);
 		rows[MM_ORDER_AREA].free_blocks += mm->cpu[i].hot_area != MM_PFN_NONE ? 1 : 0;
 	}
 	uint64_t frames = 0;

@@ -25,15 +25,15 @@ static inline uint64_t rate_slice(uint64_t mbps)
 }
 
 /* 0: the next piece may begin; otherwise when it may. */
-static inline uint64_t rate_rest(struct rate *r, uint64_t mbps, uint64_t now_ns)
+static inline uint64_t rate_rest(struct mm_rate *r, uint64_t mbps, uint64_t now_ns)
 {
 	if (r->mbps != mbps)
-		*r = (struct rate){.mbps = mbps};
+		*r = (struct mm_rate){.mbps = mbps};
 	return mbps != 0 && r->due_ns > now_ns + RATE_SLICE_NS ? r->due_ns : 0;
 }
 
 /* A piece of that many frames was done, under the limit that rate_rest was last asked with. */
-static inline void rate_charge(struct rate *r, uint64_t now_ns, uint64_t frames)
+static inline void rate_charge(struct mm_rate *r, uint64_t now_ns, uint64_t frames)
 {
 	const bool anew = now_ns > r->due_ns + RATE_CREDIT_NS;
 

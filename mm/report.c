@@ -13,6 +13,8 @@
  * What is reported is report_pick.c's to choose. What must be zeroed before is demanded from zeroing (marks_demand);
  * neither knows the other, so after some time we look whether it has become zero.
  */
+#include "port/mm_port.h"
+
 #include "mm/report.h"
 
 #include "lib/assert.h"
@@ -166,7 +168,7 @@ static void slot_close(struct mm *mm, struct report_slot *slot, unsigned state)
 	}
 	if (state == CLASS_REPORTED || state == CLASS_DIRTY) /* what was known to be zero isn't any more */
 		for (unsigned i = 0; i < slot->batch.count; i++)
-			this_cpu(mm)->wasted_frames +=
+			mm_this_cpu(mm)->wasted_frames +=
 				contents_zero_frames(mm, slot->batch.block[i].pfn, slot->batch.block[i].order);
 	if (DEBUG && state == CLASS_DIRTY)
 		for (unsigned i = 0; i < slot->batch.count; i++)
@@ -537,7 +539,7 @@ void report_now(struct mm *mm)
 	mm_lock(mm);
 	marks_release(mm);
 	/* What caches and a batch that is being zeroed hold may complete a block. */
-	cache_drain(mm, this_cpu(mm));
+	mm_cache_drain(mm, mm_this_cpu(mm));
 	page_hold_abort(mm);
 	if (mm->report_engine.sink)
 		mm->report_engine.now_frames = mm->free - mm->reported;

@@ -8,6 +8,8 @@
  * A sink that keeps zero gets blocks that are zero wholly, as far as the stock exceeds its goal, and nothing else: what
  * is fresh would have to be zeroed for it, which makes the host back it, so it stays as it is.
  */
+#include "port/mm_port.h"
+
 #include "mm/report_pick.h"
 
 #include "mm/buddy.h"
@@ -66,7 +68,7 @@ static bool pick_class(struct mm *mm, unsigned cls, uint64_t max_frames, struct 
 		pfn = buddy_take_break(mm, order, cls, ANYWHERE, TAKE_ISOLATE);
 	if (pfn == MM_PFN_NONE)
 		return false;
-	*block = block_of(pfn, order);
+	*block = mm_block_of(pfn, order);
 	return true;
 }
 
@@ -93,7 +95,7 @@ static bool has_block(struct mm *mm, unsigned cls, uint64_t room)
 
 /* Whether a gib has an aligned run of 2^k areas that are unreported, and not all of them zero. From k = 7 on a run is
  * 2, 4 or 8 full words. */
-static bool gib_has_unzeroed(const struct gib *g, unsigned k)
+static bool gib_has_unzeroed(const struct mm_gib *g, unsigned k)
 {
 	const unsigned words = k > 6 ? 1u << (k - 6) : 1;
 
@@ -138,6 +140,6 @@ enum report_found report_find(struct mm *mm)
 		return FOUND_BLOCK;
 	dirty |= has_block(mm, CLASS_UNREPORTED, any) || (MM_ZERO && marks_demand_under_way(mm)) ||
 		 (any >= 1ull << report_order_min &&
-		  (has_unzeroed_areas(mm) || unzeroed_find(mm, (unsigned)report_order_min) != AREA_NONE));
+		  (has_unzeroed_areas(mm) || mm_unzeroed_find(mm, (unsigned)report_order_min) != AREA_NONE));
 	return dirty && MM_ZERO ? FOUND_UNZEROED : FOUND_NOTHING;
 }

@@ -5,7 +5,7 @@
 #include "lib/types.h"
 #include "mm/mm.h"
 
-struct request {
+struct mm_request {
 	unsigned order;
 	bool zero;     /* the block must read as zero */
 	bool hot;      /* with zero: and is touched at once */
@@ -13,9 +13,9 @@ struct request {
 };
 
 /* want is mm_alloc's. */
-static inline struct request request_of(unsigned order, unsigned want)
+static inline struct mm_request mm_request_of(unsigned order, unsigned want)
 {
-	return (struct request){
+	return (struct mm_request){
 		.order = order,
 		.zero = (want & ~MM_BELOW_4G) != MM_ANY,
 		.hot = (want & ~MM_BELOW_4G) == MM_ZERO_HOT,

@@ -1,4 +1,6 @@
 /* Switching random places on and off; see shuffle.h. */
+#include "port/mm_port.h"
+
 #include "mm/shuffle.h"
 
 #include "lib/table.h"

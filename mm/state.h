@@ -2,8 +2,8 @@
  *
  * Memory is seen at two scales with the same shape, 512 things in 8 words:
  *
- *   struct area   2 MiB, 512 frames   which runs of frames are free, for orders 0 to 8
- *   struct gib    1 GiB, 512 areas    which runs of areas are wholly free, for orders 9 to 18
+ *   struct mm_area   2 MiB, 512 frames   which runs of frames are free, for orders 0 to 8
+ *   struct mm_gib    1 GiB, 512 areas    which runs of areas are wholly free, for orders 9 to 18
  *
  * A search for a run says a class: what is known of its contents. Classes 0 to 4 are the states of a free frame: the
  * first four are the bits zero | reported << 1, the fifth is REPORTED with a third bit, fresh. The other two are
@@ -56,7 +56,7 @@ enum mm_class {
 
 /* 64 frames. zero, reported and area_bits.fresh also outlive an allocation: for an allocated frame they say what it was
  * when it was taken, so that its taker knows what needs zeroing and an undone allocation loses nothing. */
-struct word {
+struct mm_word {
 	uint64_t free;	   /* (L) */
 	uint64_t zero;	   /* (L) free, (O) allocated */
 	uint64_t reported; /* (L) free, (O) allocated */
@@ -65,7 +65,7 @@ struct word {
 
 /* The bitmaps of an area whose frames differ; not touched, not even initialised, while an area is uniform. */
 struct area_bits {
-	struct word word[AREA_WORDS];
+	struct mm_word word[AREA_WORDS];
 	uint64_t isolated[AREA_WORDS]; /* (L) */
 	uint64_t fresh[AREA_WORDS]; /* as word.reported; means nothing for frames that aren't reported, or are zero */
 	uint64_t unions[CLASS_COUNT - STATE_COUNT]; /* (L) ladders of the unions, while pure is CLASS_MIXED */
@@ -90,7 +90,7 @@ enum area_flag {
 };
 
 /* One cache line; all of it (L), but for kind while the area is a block in a CPU's hot slot. */
-struct area {
+struct mm_area {
 	uint64_t fit;	   /* how the indexes list it, see index.h */
 	uint16_t free;	   /* frames; cached and isolated ones are not free here */
 	uint16_t zero;	   /* of the free ones: ZERO */
@@ -103,16 +103,16 @@ struct area {
 	uint8_t flags;
 	uint64_t ladder[STATE_COUNT]; /* only ladder[pure] is kept up while pure isn't CLASS_MIXED */
 };
-_Static_assert(sizeof(struct area) == 64, "an area's header is one cache line");
-_Static_assert(sizeof(struct word) == 32, "two words to a cache line");
+_Static_assert(sizeof(struct mm_area) == 64, "an area's header is one cache line");
+_Static_assert(sizeof(struct mm_word) == 32, "two words to a cache line");
 
 /* 64 areas. */
-struct parts {
+struct mm_parts {
 	uint64_t map[CLASS_COUNT][PART_COUNT]; /* (L) those whose largest run of the class has the slot's order */
 };
 
 /* 1 GiB. */
-struct gib {
+struct mm_gib {
 	uint64_t whole[CLASS_COUNT][AREA_WORDS];     /* (L) areas that are wholly free in the class */
 	uint64_t ladder[CLASS_COUNT];		     /* (L) of whole */
 	uint8_t part_words[CLASS_COUNT][PART_COUNT]; /* (L) which of the 8 words in mm.parts aren't 0 */
@@ -162,7 +162,7 @@ struct mm_block {
 };
 
 /* The block of an order whose first frame is pfn: the one place that knows how many bits either has. */
-static inline struct mm_block block_of(pfn_t pfn, unsigned order)
+static inline struct mm_block mm_block_of(pfn_t pfn, unsigned order)
 {
 	return (struct mm_block){.pfn = pfn & ((1ull << 48) - 1), .order = order & 0xffffu};
 }
@@ -193,7 +193,7 @@ struct page_hold {
 } __attribute__((aligned(64)));
 
 /* How far an engine is ahead of its limit; rate.h has the story. */
-struct rate {
+struct mm_rate {
 	uint64_t mbps;	 /* the limit that due_ns was made under */
 	uint64_t due_ns; /* when all that was done is paid for */
 };
@@ -207,7 +207,7 @@ struct zero_engine {
 	bool reported;		  /* owner or (L): reported and fresh frames may be picked */
 	bool demanded;		  /* owner or (L): the batch is for mm.demand, not for the marks */
 	bool wake_due;		  /* (A) set by interrupts */
-	struct rate rate;	  /* owner or (L) */
+	struct mm_rate rate;	  /* owner or (L) */
 	uint64_t wanted_since_ns; /* (L) since when there is work; 0: there is none */
 	uint64_t idle_frames;	  /* owner */
 	uint64_t idle_ns;	  /* owner */
@@ -236,7 +236,7 @@ struct report_engine {
 	uint64_t held_off_ms;	  /* for how long, and twice as long the next time; 0: all was well last time */
 	unsigned state;		  /* enum report_state */
 	uint64_t next_ns;	  /* when to look again */
-	struct rate rate;
+	struct mm_rate rate;
 	uint64_t now_frames;	  /* (A) how many of report_now's frames are still to go; 0: it is not under way */
 	uint64_t demanded_frames; /* by the last demand for zeroing */
 	uint64_t in_flight_frames;
@@ -265,10 +265,10 @@ struct mm {
 	uint16_t *gib_index;	  /* (C) by gib number, pfn >> 18: which of the gibs it is, or GIB_NONE */
 	uint16_t *gib_number;	  /* (C) the reverse */
 	uint32_t gib_low;	  /* (C) how many of the gibs lie below 4 GiB */
-	struct area *areas;	  /* (C) */
+	struct mm_area *areas;	  /* (C) */
 	struct area_bits *bits;	  /* (C) */
-	struct gib *gibs;	  /* (C) */
-	struct parts *parts;	  /* (C) for each 64 areas */
+	struct mm_gib *gibs;	  /* (C) */
+	struct mm_parts *parts;	  /* (C) for each 64 areas */
 	uint64_t *high;		  /* (L) [class][slot][1 + high_words]: which words aren't 0, then gibs above 4 GiB */
 	uint32_t high_words;	  /* (C) 0: no memory there, and no rows */
 	uint32_t cpu_count;	  /* (C) */
@@ -312,7 +312,7 @@ struct mm {
 };
 
 /* What belongs to the CPU that runs. */
-static inline struct mm_cpu *this_cpu(struct mm *mm)
+static inline struct mm_cpu *mm_this_cpu(struct mm *mm)
 {
 	return &mm->cpu[mm_port_cpu()];
 }

@@ -4,6 +4,8 @@
  * the time of a walk over its areas. Frames in CPUs' caches look allocated in the bitmaps; there are few of them, and
  * they are looked for in the caches.
  */
+#include "port/mm_port.h"
+
 #include "lib/bits.h"
 #include "mm/kept.h"
 #include "mm/place.h"
@@ -29,7 +31,7 @@ const char *mm_state_name(enum mm_state state)
 }
 
 /* The state that all frames of an area are in; not for mapped ones. */
-static enum mm_state uniform_state(const struct area *area)
+static enum mm_state uniform_state(const struct mm_area *area)
 {
 	switch (area->kind) {
 	case AREA_HOLE:
@@ -51,15 +53,15 @@ enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn)
 	if (!buddy_holds(mm, pfn))
 		return MM_STATE_UNMANAGED;
 
-	const struct area *area = &mm->areas[area_of(mm, pfn)];
-	const struct area_bits *bits = &mm->bits[area_of(mm, pfn)];
+	const struct mm_area *area = &mm->areas[mm_area_of(mm, pfn)];
+	const struct area_bits *bits = &mm->bits[mm_area_of(mm, pfn)];
 	const unsigned at = pfn % AREA_FRAMES, w = at / 64;
 	const uint64_t mask = BIT(at % 64);
-	const struct word *word = &bits->word[w];
+	const struct mm_word *word = &bits->word[w];
 	if (area->kind != AREA_MAPPED)
 		return uniform_state(area);
 	if ((word->free & mask) != 0)
-		return (enum mm_state)(MM_STATE_DIRTY + mask_state(bits, w, mask));
+		return (enum mm_state)(MM_STATE_DIRTY + mm_mask_state(bits, w, mask));
 	if ((bits->isolated[w] & mask) != 0)
 		return (word->start & mask) != 0 ? MM_STATE_UNMANAGED : MM_STATE_ISOLATED;
 	if (kept_holds(mm, pfn))
@@ -85,7 +87,7 @@ static void count_area(const struct mm *mm, uint32_t a, unsigned from, unsigned 
 		return;
 	}
 	for (unsigned w = from / 64; w * 64 < to; w++) {
-		const struct word *word = &bits->word[w];
+		const struct mm_word *word = &bits->word[w];
 		uint64_t part = word_part(w, from, to), free = word->free & part;
 		uint64_t zero = free & word->zero, reported = free & word->reported;
 		uint64_t fresh = reported & ~zero & bits->fresh[w];
@@ -130,7 +132,7 @@ static void count_gib(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_
 		pfn_t area = pfn - pfn % AREA_FRAMES;
 		next = area + AREA_FRAMES < end ? area + AREA_FRAMES : end;
 		if (buddy_holds(mm, pfn))
-			count_area(mm, area_of(mm, pfn), (unsigned)(pfn - area), (unsigned)(next - area), here);
+			count_area(mm, mm_area_of(mm, pfn), (unsigned)(pfn - area), (unsigned)(next - area), here);
 		else
 			here[MM_STATE_UNMANAGED] += next - pfn;
 	}

@@ -1,4 +1,6 @@
 /* The ring of events, and what an event says about runs and states; see trace.h. */
+#include "port/mm_port.h"
+
 #include "mm/trace.h"
 
 #include "lib/assert.h"
@@ -186,12 +188,12 @@ void trace_worked(struct mm *mm, enum trace_event event, pfn_t pfn, uint64_t fra
 
 static uint8_t frame_state(const struct mm *mm, pfn_t pfn)
 {
-	const uint32_t a = area_of(mm, pfn);
-	const struct area *area = &mm->areas[a];
+	const uint32_t a = mm_area_of(mm, pfn);
+	const struct mm_area *area = &mm->areas[a];
 
 	if (area->kind != AREA_MAPPED && area->pure != CLASS_MIXED)
 		return (uint8_t)(MM_STATE_DIRTY + area->pure);
-	return (uint8_t)(MM_STATE_DIRTY + mask_state(&mm->bits[a], pfn % AREA_FRAMES / 64, BIT(pfn % 64)));
+	return (uint8_t)(MM_STATE_DIRTY + mm_mask_state(&mm->bits[a], pfn % AREA_FRAMES / 64, BIT(pfn % 64)));
 }
 
 uint8_t trace_state(struct mm *mm, pfn_t pfn, uint64_t frames)
@@ -216,13 +218,13 @@ static bool all_free(const struct mm *mm, pfn_t block, unsigned order, pfn_t pfn
 		}
 		if (!buddy_holds(mm, at))
 			return false;
-		const uint32_t a = area_of(mm, at);
-		const struct area *area = &mm->areas[a];
+		const uint32_t a = mm_area_of(mm, at);
+		const struct mm_area *area = &mm->areas[a];
 		if (area->free == AREA_FRAMES) {
 			at = (at | (AREA_FRAMES - 1)) + 1;
 			continue;
 		}
-		if (area->kind != AREA_MAPPED || (word_of(mm, a, at)->free >> (at % 64) & 1) == 0)
+		if (area->kind != AREA_MAPPED || (mm_word_of(mm, a, at)->free >> (at % 64) & 1) == 0)
 			return false;
 		at++;
 	}

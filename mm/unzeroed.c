@@ -1,11 +1,13 @@
 /* Areas with a zero run and something dirty beside; see unzeroed.h. */
+#include "port/mm_port.h"
+
 #include "mm/unzeroed.h"
 
 #include "lib/bits.h"
 #include "mm/index.h"
 
 /* Of the 8 words of areas in a gib, those with one whose largest run of a class is of order from to to - 1. */
-static unsigned words_with(const struct gib *g, unsigned cls, unsigned from, unsigned to)
+static unsigned words_with(const struct mm_gib *g, unsigned cls, unsigned from, unsigned to)
 {
 	unsigned words = 0;
 
@@ -16,7 +18,7 @@ static unsigned words_with(const struct gib *g, unsigned cls, unsigned from, uns
 }
 
 /* The same of the 64 areas of a word. */
-static uint64_t areas_with(const struct parts *p, unsigned cls, unsigned from, unsigned to)
+static uint64_t areas_with(const struct mm_parts *p, unsigned cls, unsigned from, unsigned to)
 {
 	uint64_t areas = 0;
 
@@ -27,7 +29,7 @@ static uint64_t areas_with(const struct parts *p, unsigned cls, unsigned from, u
 
 static uint32_t find_in_gib(const struct mm *mm, uint32_t gi, unsigned order)
 {
-	const struct gib *g = &mm->gibs[gi];
+	const struct mm_gib *g = &mm->gibs[gi];
 	unsigned words = words_with(g, CLASS_DIRTY, 0, MM_ORDER_AREA);
 
 	if (words != 0)
@@ -42,7 +44,7 @@ static uint32_t find_in_gib(const struct mm *mm, uint32_t gi, unsigned order)
 	return AREA_NONE;
 }
 
-uint32_t unzeroed_find(struct mm *mm, unsigned order)
+uint32_t mm_unzeroed_find(struct mm *mm, unsigned order)
 {
 	const uint32_t most = mm->gib_count < UNZEROED_GIBS ? mm->gib_count : UNZEROED_GIBS;
 

@@ -13,4 +13,4 @@
 /* Such an area, or AREA_NONE. Looks at UNZEROED_GIBS gibs at most, from where the look before ended, so on a larger
  * machine several looks go once around. The lock is held. */
 #define UNZEROED_GIBS 256u
-uint32_t unzeroed_find(struct mm *mm, unsigned order);
+uint32_t mm_unzeroed_find(struct mm *mm, unsigned order);

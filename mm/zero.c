@@ -12,6 +12,8 @@
  * Cost: 64 lines of non-temporal stores a frame, one fence a batch or part of one
  * (docs/design/processors.md, "Zeroing").
  */
+#include "port/mm_port.h"
+
 #include "mm/zero.h"
 
 #include "lib/assert.h"
@@ -80,7 +82,7 @@ static uint64_t left(struct mm *mm, bool *reported, bool *demanded)
 	*demanded = false;
 	if (e->now) {
 		*reported = true;
-		cache_drain(mm, this_cpu(mm));
+		mm_cache_drain(mm, mm_this_cpu(mm));
 		const uint64_t all = dirty_frames(mm) + reported_dirty_frames(mm) + out_frames(mm);
 		if (all == 0 && mm->isolated == 0) /* our own batch may still be taken back as it was */
 			e->now = false;
@@ -98,7 +100,7 @@ static uint64_t left(struct mm *mm, bool *reported, bool *demanded)
 		e->filling = true;
 	if (!e->filling)
 		return 0;
-	if (dirty_frames(mm) != 0 || cache_drain(mm, this_cpu(mm)))
+	if (dirty_frames(mm) != 0 || mm_cache_drain(mm, mm_this_cpu(mm)))
 		return smaller(dirty_frames(mm), high - stock);
 	if (stock < low && reported_dirty_frames(mm) != 0) {
 		*reported = true;
@@ -123,7 +125,7 @@ static bool pick_demanded(struct mm *mm, uint64_t max_frames, struct mm_block *b
 		a = index_find_part(mm, CLASS_UNREPORTED, demand->order, ANYWHERE);
 	bool any = page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block);
 	if (!any) {
-		a = unzeroed_find(mm, demand->order);
+		a = mm_unzeroed_find(mm, demand->order);
 		any = a != AREA_NONE && page_proc_pick_from(mm, a, CLASS_DIRTY, max_frames, block);
 	}
 	if (!any) {

@@ -243,31 +243,19 @@ pfn_t memmap_find(const struct memmap *m, uint64_t frames, pfn_t below)
 	return best;
 }
 
-/* The highest frames of r that nobody claims, ending at end or below. */
-static pfn_t room_in(const struct memmap_range *r, const struct boot_range *in, size_t count, pfn_t limit,
-		     uint64_t frames, const struct memmap_range *taken, size_t taken_count)
+/* Where the first entry begins that claims some of the frames start <= pfn < end and isn't free; end: none does. */
+static pfn_t first_claim(const struct boot_range *in, size_t count, pfn_t limit, pfn_t start, pfn_t end)
 {
-	pfn_t end = r->end;
+	pfn_t below = end;
 
-	for (;;) {
-		pfn_t below = end;
-
-		if (end < r->start || end - r->start < frames)
-			return MEMMAP_NO_ROOM;
-		for (size_t i = 0; i < taken_count; i++)
-			if (taken[i].start < end && taken[i].end > end - frames && taken[i].start < below)
-				below = taken[i].start;
-		for (size_t i = 0; i < count; i++) {
-			struct memmap_range other;
-			const char *why;
-			if (normalise(&in[i], limit, &other, &why) && other.kind != MEMMAP_FREE && other.start < end &&
-			    other.end > end - frames && other.start < below)
-				below = other.start;
-		}
-		if (below == end)
-			return end - frames;
-		end = below;
+	for (size_t i = 0; i < count; i++) {
+		struct memmap_range other;
+		const char *why;
+		if (normalise(&in[i], limit, &other, &why) && other.kind != MEMMAP_FREE && other.start < end &&
+		    other.end > start && other.start < below)
+			below = other.start;
 	}
+	return below;
 }
 
 pfn_t memmap_find_room(const struct boot_range *in, size_t count, pfn_t limit, uint64_t frames,
@@ -281,10 +269,17 @@ pfn_t memmap_find_room(const struct boot_range *in, size_t count, pfn_t limit, u
 		const char *why;
 		if (!normalise(&in[i], limit, &r, &why) || r.kind != MEMMAP_FREE || frames_of(&r) >= best_frames)
 			continue;
-		const pfn_t at = room_in(&r, in, count, limit, frames, taken, taken_count);
-		if (at != MEMMAP_NO_ROOM) {
-			best = at;
-			best_frames = frames_of(&r);
+		/* From its end downwards, past whatever is in the way. */
+		for (pfn_t end = r.end, below; end >= r.start && end - r.start >= frames; end = below) {
+			below = first_claim(in, count, limit, end - frames, end);
+			for (size_t k = 0; k < taken_count; k++)
+				if (taken[k].start < below && taken[k].end > end - frames)
+					below = taken[k].start;
+			if (below == end) {
+				best = end - frames;
+				best_frames = frames_of(&r);
+				break;
+			}
 		}
 	}
 	return best;

@@ -35,9 +35,9 @@ static struct mm *sound_mm(void)
 #define SPOILED(change)                                                         \
 	do {                                                                    \
 		struct mm *mm = sound_mm();                                     \
-		struct area *area = mm->areas;                                  \
+		struct mm_area *area = mm->areas;                               \
 		struct area_bits *bits = mm->bits;                              \
-		struct gib *gib = mm->gibs;                                     \
+		struct mm_gib *gib = mm->gibs;                                  \
 		(void)area, (void)bits, (void)gib;                              \
 		change;                                                         \
 		host_log_clear();                                               \

@@ -23,7 +23,7 @@ static void *free_in_thread(void *arg)
 TEST(mm_cpus, a_neighbour_on_its_way_makes_no_wrong_order)
 {
 	struct mm *mm = fixture_mm(512, MM_FRESH_DIRTY);
-	struct word *word;
+	struct mm_word *word;
 	pthread_t thread;
 
 	shared = mm;

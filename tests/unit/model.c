@@ -23,7 +23,7 @@ static struct {
 	bool look;
 	uint32_t area;
 	uint8_t kind, pure;
-	struct word word;
+	struct mm_word word;
 	uint64_t isolated;
 	uint64_t fresh;
 } groups[MODEL_GROUPS_MAX];
@@ -102,7 +102,7 @@ static void groups_begin(void)
 			CHECK(group_count < MODEL_GROUPS_MAX);
 			groups[group_count].first = i;
 			groups[group_count].look = true;
-			groups[group_count++].area = area_of(model.mm, pfn);
+			groups[group_count++].area = mm_area_of(model.mm, pfn);
 		}
 		groups[group_count - 1].end = i + 1;
 		group_of_row[i] = (uint8_t)(group_count - 1);
@@ -338,7 +338,7 @@ void model_step(void)
 	find_cached();
 	for (unsigned i = 0; i < group_count; i++) {
 		const unsigned w = (unsigned)(model.frames[groups[i].first].pfn % AREA_FRAMES / 64);
-		const struct area *area = &model.mm->areas[groups[i].area];
+		const struct mm_area *area = &model.mm->areas[groups[i].area];
 		const struct area_bits *bits = &model.mm->bits[groups[i].area];
 
 		if (!groups[i].look && groups[i].kind == area->kind && groups[i].pure == area->pure &&

@@ -29,7 +29,7 @@ static bool is_whole(unsigned a, unsigned order)
 	for (unsigned i = 0; i < AREA_FRAMES; i++)
 		if (!is_free(states[a * AREA_FRAMES + i]))
 			return false;
-	return order == MM_ORDER_AREA || (mm->areas[area_of(mm, base) + a].flags & AREA_CURSORS) == 0;
+	return order == MM_ORDER_AREA || (mm->areas[mm_area_of(mm, base) + a].flags & AREA_CURSORS) == 0;
 }
 
 /* The one state of all frames of a block, or MM_STATE_COUNT. */

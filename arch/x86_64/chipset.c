@@ -14,6 +14,7 @@
 #define QEMU	      0x11001af4u
 
 #define PM1_CONTROL 4u
+#define PATIENCE    200000u /* reads, of about a microsecond each on a PC */
 #define S5	    0x2000u /* enable, with QEMU's sleep type for S5, which is 0 */
 
 static uint32_t read(unsigned device, unsigned function, unsigned reg)
@@ -56,5 +57,10 @@ bool chipset_can(void)
 
 void chipset_power_off(void)
 {
-	outw(control_port(), S5);
+	const uint16_t port = control_port();
+
+	outw(port, S5);
+	/* The machine goes off when QEMU's other threads get to it: a reset meanwhile would go ahead. */
+	for (unsigned i = 0; i < PATIENCE; i++)
+		inw(port);
 }

@@ -333,7 +333,7 @@ ROWS = [
                 r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy(\n.*){4}"
                 r"^knob: there is no knob 'zero\.polcy'; nearest: zero\.policy$",
                 r"^knob: zero\.policy: 'idel' is not a choice, allowed are idle, alloc or free; nearest: idle$",
-                r"^stats: no counter begins with 'mm\.fre_frames'; nearest: mm\.free_frames$",
+                r"^stats: no counter begins with 'mm\.fre_frames'; nearest: mm\.free_frames, mm\.fresh_frames$",
                 r"^help: there is nothing called 'zeroign'; nearest: zeroing", r"'zero\.polcy'; nearest: zero\.policy",
                 r"^preset: there is no preset 'defualt'; nearest: default$", r"no bench 'op'; nearest: ops$",
                 r"^wait: 'zreo' is not known, allowed are .*; nearest: zero$",

@@ -71,7 +71,8 @@ def test_zeroed_memory_leaves_the_host_and_stays_zero():
             assert stats["mm.reported_zero_frames"] >= 500 * 512
             guest.command("alloc -o 9 -n 512 -z")
             after = guest.stats("zero.")
-            assert after["zero.hit_frames"] - stats["zero.hit_frames"] == 512 * 512
+            # the stock is full with some frames of one of its areas still dirty
+            assert 512 * 511 <= after["zero.hit_frames"] - stats["zero.hit_frames"] <= 512 * 512
             assert after["zero.alloc_frames"] == stats["zero.alloc_frames"]
             assert abs(guest.resident_bytes() - before) <= SLACK, "nobody has touched it yet"
             assert "verify:" not in guest.command("verify 2 0", 150)

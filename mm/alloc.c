@@ -434,8 +434,14 @@ void mm_free(struct mm *mm, pfn_t pfn, unsigned order)
 
 /* --- bulk --- */
 
-/* Blocks taken or given in one hold of the lock; of order 0 an area's worth more may be taken. */
+/* Blocks taken or given in one hold of the lock, of which each costs one and another one for each 64 areas in it; of
+ * order 0 an area's worth more may be taken. */
 #define BULK_HOLD 64u
+
+static size_t bulk_cost(unsigned order)
+{
+	return 1 + ((size_t)1 << order) / (64 * AREA_FRAMES);
+}
 
 /* What a bulk call asks for. */
 struct bulk {
@@ -515,7 +521,7 @@ static void undo_bulk(struct mm *mm, const struct bulk *bulk, size_t count, uint
 	}
 	while (count != 0) {
 		mm_lock_timed(mm);
-		for (unsigned i = 0; i < BULK_HOLD && count != 0; i++) {
+		for (size_t held = 0; held < BULK_HOLD && count != 0; held += bulk_cost(order)) {
 			count--;
 			buddy_give(mm, pfns[count], order, count < whole ? CLASS_ZERO : GIVE_AS_WAS);
 		}
@@ -549,7 +555,7 @@ static size_t take_all(struct mm *mm, const struct bulk *bulk, bool *stopped)
 		mm_lock_timed(mm);
 		for (size_t held = 0; held < BULK_HOLD && more && got < count;) {
 			size_t n = take_bulk(mm, bulk, got);
-			held += n;
+			held += n * bulk_cost(bulk->request.order);
 			got += n;
 			more = n != 0;
 		}
@@ -657,7 +663,7 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
 	cpu->free_calls += count;
 	for (size_t i = 0; i < count;) {
 		mm_lock_timed(mm);
-		for (unsigned n = 0; n < BULK_HOLD && i < count; n++, i++) {
+		for (size_t held = 0; held < BULK_HOLD && i < count; held += bulk_cost(order), i++) {
 			verify(mm, pfns[i], order, caller);
 			buddy_give(mm, pfns[i], order, CLASS_DIRTY);
 			if (TRACING)

@@ -148,31 +148,67 @@ static enum range_state range_back(struct mm *mm, pfn_t start, pfn_t end)
 	return state;
 }
 
-int mm_take_range(struct mm *mm, pfn_t start, size_t count)
-{
-	const void *caller = __builtin_return_address(0);
-	int result = -1;
+/* Frames of a range that are looked at, taken or given back in one hold of the lock. */
+#define RANGE_HOLD (128u * AREA_FRAMES)
 
-	if (count == 0)
-		return 0;
-	if (!buddy_holds(mm, start) || count > mm->managed || !buddy_holds(mm, start + count - 1))
-		return -1;
-	pfn_t end = start + count;
+static pfn_t piece_end(pfn_t pfn, pfn_t end)
+{
+	return end - pfn < RANGE_HOLD ? end : pfn + RANGE_HOLD;
+}
+
+/* Whether a piece of a range is free, after what holds or is out of it has come back; and takes it then. */
+enum piece { PIECE_LOOK, PIECE_TAKE };
+static bool piece_is_free(struct mm *mm, pfn_t start, pfn_t end, enum piece what)
+{
 	mm_lock_timed(mm);
 	mm_cache_drain(mm, mm_this_cpu(mm));
 	enum range_state state = range_state(mm, start, end);
 	if (state == RANGE_COMES)
 		state = range_back(mm, start, end);
-	if (state != RANGE_FREE)
-		goto out;
-	for (pfn_t pfn = start; pfn < end;) {
-		unsigned at = pfn % AREA_FRAMES;
-		unsigned n = end - pfn < AREA_FRAMES - at ? (unsigned)(end - pfn) : AREA_FRAMES - at;
-		buddy_take_exact(mm, pfn, n);
-		pfn += n;
+	for (pfn_t pfn = start, next; state == RANGE_FREE && what == PIECE_TAKE && pfn < end; pfn = next) {
+		next = smaller(pfn - pfn % AREA_FRAMES + AREA_FRAMES, end);
+		buddy_take_exact(mm, pfn, (unsigned)(next - pfn));
 	}
 	pressure_check(mm);
-	result = 0;
+	mm_unlock(mm);
+	return state == RANGE_FREE;
+}
+
+/* Gives frames back that were taken, as they were. */
+static void untake(struct mm *mm, pfn_t start, pfn_t end)
+{
+	for (pfn_t piece = start, to; piece < end; piece = to) {
+		to = piece_end(piece, end);
+		mm_lock_timed(mm);
+		for (pfn_t pfn = piece, next; pfn < to; pfn = next) {
+			next = smaller(pfn - pfn % AREA_FRAMES + AREA_FRAMES, to);
+			buddy_give_frames(mm, pfn, (unsigned)(next - pfn), GIVE_AS_WAS);
+		}
+		pressure_relax(mm);
+		mm_unlock(mm);
+	}
+}
+
+int mm_take_range(struct mm *mm, pfn_t start, size_t count)
+{
+	const void *caller = __builtin_return_address(0);
+
+	if (count == 0)
+		return 0;
+	if (!buddy_holds(mm, start) || count > mm->managed || !buddy_holds(mm, start + count - 1))
+		return -1;
+	const pfn_t end = start + count;
+	/* A look first: a range that can't be had is refused before anything of it is taken, and nothing of it is held
+	 * while something else is waited for. */
+	for (pfn_t pfn = start; pfn < end; pfn = piece_end(pfn, end))
+		if (!piece_is_free(mm, pfn, piece_end(pfn, end), PIECE_LOOK))
+			return -1;
+	for (pfn_t pfn = start; pfn < end; pfn = piece_end(pfn, end)) {
+		if (piece_is_free(mm, pfn, piece_end(pfn, end), PIECE_TAKE))
+			continue;
+		untake(mm, start, pfn);
+		return -1;
+	}
 	if (TRACING)
 		trace_write(mm, (struct trace_entry){.event = TRACE_ALLOC,
 						     .pfn = start,
@@ -180,14 +216,12 @@ int mm_take_range(struct mm *mm, pfn_t start, size_t count)
 						     .from = trace_state(mm, start, count),
 						     .to = MM_STATE_ALLOCATED,
 						     .caller = caller});
-out:
-	mm_unlock(mm);
-	for (pfn_t pfn = start; result == 0 && pfn < end; pfn++) {
+	for (pfn_t pfn = start; pfn < end; pfn++) {
 		if (DEBUG)
 			contents_check_taken(mm, pfn, 0, BITS_TRUE);
 		mm_this_cpu(mm)->wasted_frames += contents_zero_frames(mm, pfn, 0);
 	}
-	return result;
+	return 0;
 }
 
 int mm_retire(struct mm *mm, pfn_t pfn)

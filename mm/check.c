@@ -231,6 +231,11 @@ static bool check_gib(struct mm *mm, uint32_t gi)
 	const uint32_t areas = mm->area_count - gi * GIB_AREAS; /* or more than a gib has */
 	bool high = gi >= mm->gib_low;
 
+	unsigned unzeroed = 0;
+	for (unsigned w = 0; w < AREA_WORDS; w++)
+		unzeroed |= (g->whole[CLASS_UNREPORTED][w] & ~g->whole[CLASS_ZERO][w]) != 0 ? 1u << w : 0;
+	EXPECT(unzeroed == g->unzeroed && (mm->unzeroed[gi / 64] >> (gi % 64) & 1) == (unzeroed != 0),
+	       "gib %u: unzeroed in words 0x%x, not 0x%x", gi, unzeroed, g->unzeroed);
 	for (unsigned c = 0; c < CLASS_COUNT; c++) {
 		uint64_t ladder = 0;
 		for (unsigned w = 0; w < AREA_WORDS; w++)

@@ -129,6 +129,19 @@ static void gib_list(struct mm *mm, uint32_t gi, uint32_t classes)
 	}
 }
 
+/* Brings up to date whether word w of a gib has areas that are wholly free, unreported, and not zero: what report.poison
+ * may want zeroed. */
+static inline void unzeroed_update(struct mm *mm, uint32_t gi, unsigned w)
+{
+	struct mm_gib *g = &mm->gibs[gi];
+	const unsigned was = g->unzeroed, bit = 1u << w;
+	const bool any = (g->whole[CLASS_UNREPORTED][w] & ~g->whole[CLASS_ZERO][w]) != 0;
+
+	g->unzeroed = (uint8_t)(any ? was | bit : was & ~bit);
+	if ((was == 0) != (g->unzeroed == 0))
+		mm->unzeroed[gi / 64] ^= BIT(gi % 64);
+}
+
 /* Area a comes into the whole maps of the classes in one set, and goes out of those in another. */
 static void whole_change(struct mm *mm, uint32_t a, uint32_t come, uint32_t gone)
 {
@@ -147,6 +160,8 @@ static void whole_change(struct mm *mm, uint32_t a, uint32_t come, uint32_t gone
 		}
 		g->ladder[c] = ladder_set(g->ladder[c], w, fit);
 	}
+	if (((come | gone) & (1u << CLASS_UNREPORTED | 1u << CLASS_ZERO)) != 0)
+		unzeroed_update(mm, a / GIB_AREAS, w);
 	gib_list(mm, a / GIB_AREAS, come | gone);
 }
 
@@ -283,6 +298,7 @@ static void run_list(struct mm *mm, uint32_t first, uint32_t n, uint32_t classes
 			}
 			g->ladder[c] = ladder_set(g->ladder[c], w, fit);
 		}
+		unzeroed_update(mm, first / GIB_AREAS, w);
 	}
 	gib_list(mm, first / GIB_AREAS, classes);
 }

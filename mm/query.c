@@ -92,32 +92,32 @@ static void buddy_area(const struct area_bits *bits, struct mm_buddy_row *rows)
 	count_runs(&map, rows);
 }
 
-static void buddy_gib(struct mm *mm, uint32_t g, struct mm_buddy_row *rows)
+/* 64 areas, in one hold of the lock; rows of what lies within them, and which are wholly free into word w of a map. */
+static void buddy_areas(struct mm *mm, uint32_t first, struct free_map *map, unsigned w, struct mm_buddy_row *rows)
 {
-	struct free_map map = {0};
-
-	for (uint32_t i = 0; i < GIB_AREAS && g * GIB_AREAS + i < mm->area_count; i++) {
-		const struct mm_area *area = &mm->areas[g * GIB_AREAS + i];
-		uint64_t bit = BIT(i % 64);
+	mm_lock_timed(mm);
+	for (uint32_t i = 0; i < 64 && first + i < mm->area_count; i++) {
+		const struct mm_area *area = &mm->areas[first + i];
 		if (area->free == AREA_FRAMES) {
-			map.all[i / 64] |= bit;
-			map.zero[i / 64] |= area->zero == AREA_FRAMES ? bit : 0;
-			map.reported[i / 64] |= area->reported == AREA_FRAMES ? bit : 0;
-			map.fresh[i / 64] |= area->fresh == AREA_FRAMES ? bit : 0;
+			map->all[w] |= BIT(i);
+			map->zero[w] |= area->zero == AREA_FRAMES ? BIT(i) : 0;
+			map->reported[w] |= area->reported == AREA_FRAMES ? BIT(i) : 0;
+			map->fresh[w] |= area->fresh == AREA_FRAMES ? BIT(i) : 0;
 		} else if (area->kind == AREA_MAPPED && area->free != 0) {
-			buddy_area(&mm->bits[g * GIB_AREAS + i], rows);
+			buddy_area(&mm->bits[first + i], rows);
 		}
 	}
-	count_runs(&map, rows + MM_ORDER_AREA);
+	mm_unlock(mm);
 }
 
 void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 {
 	memset(rows, 0, sizeof(*rows) * (MM_ORDER_MAX + 1));
 	for (uint32_t g = 0; g < mm->gib_count; g++) {
-		mm_lock_timed(mm);
-		buddy_gib(mm, g, rows);
-		mm_unlock(mm);
+		struct free_map map = {0};
+		for (unsigned w = 0; w < AREA_WORDS; w++)
+			buddy_areas(mm, g * GIB_AREAS + w * 64, &map, w, rows);
+		count_runs(&map, rows + MM_ORDER_AREA);
 	}
 	for (unsigned i = 0; i < mm->cpu_count; i++) {
 		rows[0].free_blocks += mm_cache_frames(&mm->cpu[i]);

@@ -111,16 +111,29 @@ static bool gib_has_unzeroed(const struct mm_gib *g, unsigned k)
 	return false;
 }
 
+/* Gibs that are looked into for a run of several areas, in one hold of the lock. */
+#define LOOK_GIBS 256u
+
 /* Whether there is a run of whole areas that is large enough and not all zero. The lists don't tell where another one
- * of the gib's, as large, is zero: mostly the stock. So this is a walk, 16 words for each gib, when they have nothing.
- */
-static bool has_unzeroed_areas(const struct mm *mm)
+ * of the gib's, as large, is zero: mostly the stock. For single areas mm.unzeroed has the answer; for longer runs it
+ * says in which gibs to look, of which a look takes so many, from where the one before ended. */
+static bool has_unzeroed_areas(struct mm *mm)
 {
 	const unsigned k = report_order_min > MM_ORDER_AREA ? (unsigned)report_order_min - MM_ORDER_AREA : 0;
+	const unsigned words = (mm->gib_count + 63) / 64;
+	unsigned looks = 0;
 
-	for (uint32_t gi = 0; gi < mm->gib_count; gi++)
-		if (gib_has_unzeroed(&mm->gibs[gi], k))
+	for (unsigned n = 0; n < words && looks < LOOK_GIBS; n++) {
+		const unsigned w = (mm->report_engine.look_word + n) % words;
+		for (uint64_t left = mm->unzeroed[w]; left != 0; left &= left - 1, looks++) {
+			if (k != 0 && !gib_has_unzeroed(&mm->gibs[w * 64 + bit_first(left)], k))
+				continue;
+			mm->report_engine.look_word = w;
 			return true;
+		}
+		if (looks >= LOOK_GIBS)
+			mm->report_engine.look_word = w + 1;
+	}
 	return false;
 }
 

@@ -53,6 +53,7 @@ enum mm_class {
 #define WORD_ORDERS 7u			/* orders 0 to 6 lie within a word */
 #define AREA_NONE   (~(uint32_t)0)
 #define GIB_NONE    UINT16_MAX
+#define MM_GIBS_MAX ((unsigned)(MM_PFN_LIMIT / GIB_FRAMES))
 
 /* 64 frames. zero, reported and area_bits.fresh also outlive an allocation: for an allocated frame they say what it was
  * when it was taken, so that its taker knows what needs zeroing and an undone allocation loses nothing. */
@@ -118,6 +119,7 @@ struct mm_gib {
 	uint8_t part_words[CLASS_COUNT][PART_COUNT]; /* (L) which of the 8 words in mm.parts aren't 0 */
 	uint8_t largest[CLASS_COUNT];		     /* (L) fit of the ladder: the largest run of whole, 0 none */
 	uint8_t fit[CLASS_COUNT];		     /* (L) the same as listed in mm, 0 not listed */
+	uint8_t unzeroed;			     /* (L) words of whole with unreported areas that aren't zero */
 };
 
 #define HOT_FRAMES  16u
@@ -235,6 +237,7 @@ struct report_engine {
 	bool held_off;		  /* the sink failed us: no batch before next_ns */
 	uint64_t held_off_ms;	  /* for how long, and twice as long the next time; 0: all was well last time */
 	unsigned state;		  /* enum report_state */
+	unsigned look_word;	  /* (L) where the next look for what isn't zeroed begins, see report_pick.c */
 	uint64_t next_ns;	  /* when to look again */
 	struct mm_rate rate;
 	uint64_t now_frames;	  /* (A) how many of report_now's frames are still to go; 0: it is not under way */
@@ -308,7 +311,8 @@ struct mm {
 	uint64_t lock_since_ns;	 /* (L) 0: this hold isn't timed */
 	uint64_t lock_max_ns;	 /* (L) */
 
-	struct zero_demand demand; /* (L) what is to be zeroed beyond the marks, see marks.h */
+	uint64_t unzeroed[MM_GIBS_MAX / 64]; /* (L) gibs whose `unzeroed` isn't 0 */
+	struct zero_demand demand;	     /* (L) what is to be zeroed beyond the marks, see marks.h */
 };
 
 /* What belongs to the CPU that runs. */

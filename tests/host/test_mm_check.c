@@ -140,6 +140,8 @@ TEST(mm_check, sees_lists_that_are_wrong)
 		SPOILED(gib->whole[c][0] ^= 2);
 		SPOILED(gib->whole[c][0] ^= 8);
 		SPOILED(gib->ladder[c] ^= 1);
+		SPOILED(gib->unzeroed ^= 1);
+		SPOILED(mm->unzeroed[0] ^= 1);
 		SPOILED(gib->largest[c] ^= 1);
 		SPOILED(gib->fit[c] ^= 1);
 	}

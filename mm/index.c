@@ -129,8 +129,8 @@ static void gib_list(struct mm *mm, uint32_t gi, uint32_t classes)
 	}
 }
 
-/* Brings up to date whether word w of a gib has areas that are wholly free, unreported, and not zero: what report.poison
- * may want zeroed. */
+/* Brings up to date whether word w of a gib has areas that are wholly free, unreported, and not zero: what
+ * report.poison may want zeroed. */
 static inline void unzeroed_update(struct mm *mm, uint32_t gi, unsigned w)
 {
 	struct mm_gib *g = &mm->gibs[gi];

@@ -112,11 +112,11 @@ void mm_free_bulk(struct mm *mm, unsigned order, size_t count, const pfn_t *pfns
  * from then on. Contents don't change. */
 void mm_split(struct mm *mm, pfn_t pfn, unsigned order, unsigned to);
 
-/* Allocates exactly the frames start <= pfn < start + count, as blocks of order 0, contents undefined. They are taken in
- * pieces, each in a hold of the lock of its own: all or none for the caller; another CPU may see the first pieces of a
- * range as allocated that fails in the end since somebody took a frame of a later one meanwhile.
- * Returns 0; -1 when one of them isn't a free frame (nothing is taken then); free ones in batches are taken back, or
- * waited for, when that is all that is missing. */
+/* Allocates exactly the frames start <= pfn < start + count, as blocks of order 0, contents undefined. They are
+ * taken in pieces, each in a hold of the lock of its own: all or none for the caller; another CPU may see the first
+ * pieces of a range as allocated that fails in the end since somebody took a frame of a later one meanwhile. Returns
+ * 0; -1 when one of them isn't a free frame (nothing is taken then); free ones in batches are taken back, or waited
+ * for, when that is all that is missing. */
 int mm_take_range(struct mm *mm, pfn_t start, size_t count);
 
 /* Takes a bad frame out of use for ever. Free: at once; in a batch: the batch is taken back first. Allocated: the
@@ -156,12 +156,12 @@ enum mm_state mm_frame_state(struct mm *mm, pfn_t pfn);
 const char *mm_state_name(enum mm_state state);
 
 /* Counts the frames first <= pfn < end by state; what isn't managed counts too, so the sum is end - first, whatever
- * they are. Costs a few ns for each 2 MiB that is uniform, a walk over 8 words for any other. Walks a gib in one
+ * they are. Costs a few ns for each 2 MiB that is uniform, a walk over 8 words for any other. Walks 128 areas in one
  * hold of the lock, so it is exact when nobody else allocates or frees. */
 void mm_count(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_STATE_COUNT]);
 
 /* Free blocks of each order, each frame counted in the largest aligned block of free frames that holds it; zero,
- * reported and fresh count the blocks that are so wholly. Walks all areas, 64 in one hold of the lock, so it isn't
+ * reported and fresh count the blocks that are so wholly. Walks all areas, 32 in one hold of the lock, so it isn't
  * for hot paths, and is exact when nobody else allocates or frees. */
 struct mm_buddy_row {
 	uint64_t free_blocks;

@@ -92,17 +92,24 @@ static void buddy_area(const struct area_bits *bits, struct mm_buddy_row *rows)
 	count_runs(&map, rows);
 }
 
-/* 64 areas, in one hold of the lock; rows of what lies within them, and which are wholly free into word w of a map. */
-static void buddy_areas(struct mm *mm, uint32_t first, struct free_map *map, unsigned w, struct mm_buddy_row *rows)
+/* Areas that are looked at in one hold of the lock; divides 64. */
+#define BUDDY_HOLD 32u
+
+/* So many areas of a gib, from number `from` in it: rows of what lies within them, and a map of those wholly free. */
+static void buddy_areas(struct mm *mm, uint32_t g, unsigned from, struct free_map *map, struct mm_buddy_row *rows)
 {
+	const uint32_t first = g * GIB_AREAS + from;
+	const unsigned w = from / 64;
+
 	mm_lock_timed(mm);
-	for (uint32_t i = 0; i < 64 && first + i < mm->area_count; i++) {
+	for (uint32_t i = 0; i < BUDDY_HOLD && first + i < mm->area_count; i++) {
 		const struct mm_area *area = &mm->areas[first + i];
+		const uint64_t bit = BIT((from + i) % 64);
 		if (area->free == AREA_FRAMES) {
-			map->all[w] |= BIT(i);
-			map->zero[w] |= area->zero == AREA_FRAMES ? BIT(i) : 0;
-			map->reported[w] |= area->reported == AREA_FRAMES ? BIT(i) : 0;
-			map->fresh[w] |= area->fresh == AREA_FRAMES ? BIT(i) : 0;
+			map->all[w] |= bit;
+			map->zero[w] |= area->zero == AREA_FRAMES ? bit : 0;
+			map->reported[w] |= area->reported == AREA_FRAMES ? bit : 0;
+			map->fresh[w] |= area->fresh == AREA_FRAMES ? bit : 0;
 		} else if (area->kind == AREA_MAPPED && area->free != 0) {
 			buddy_area(&mm->bits[first + i], rows);
 		}
@@ -115,8 +122,8 @@ void mm_buddy(struct mm *mm, struct mm_buddy_row rows[MM_ORDER_MAX + 1])
 	memset(rows, 0, sizeof(*rows) * (MM_ORDER_MAX + 1));
 	for (uint32_t g = 0; g < mm->gib_count; g++) {
 		struct free_map map = {0};
-		for (unsigned w = 0; w < AREA_WORDS; w++)
-			buddy_areas(mm, g * GIB_AREAS + w * 64, &map, w, rows);
+		for (unsigned from = 0; from < GIB_AREAS; from += BUDDY_HOLD)
+			buddy_areas(mm, g, from, &map, rows);
 		count_runs(&map, rows + MM_ORDER_AREA);
 	}
 	for (unsigned i = 0; i < mm->cpu_count; i++) {

@@ -122,8 +122,10 @@ static void count_cached(const struct mm_cpu *cpu, pfn_t first, pfn_t end, uint6
 	}
 }
 
-/* At most a gib. */
-static void count_gib(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_STATE_COUNT])
+/* Frames that are counted in one hold of the lock, at most. */
+#define COUNT_HOLD (128u * AREA_FRAMES)
+
+static void count_piece(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_STATE_COUNT])
 {
 	uint64_t here[MM_STATE_COUNT] = {0};
 
@@ -154,7 +156,7 @@ void mm_count(struct mm *mm, pfn_t first, pfn_t end, uint64_t counts[MM_STATE_CO
 		end = ours;
 	}
 	for (pfn_t next; first < end; first = next) {
-		next = smaller(first - first % GIB_FRAMES + GIB_FRAMES, end);
-		count_gib(mm, first, next, counts);
+		next = smaller(first - first % COUNT_HOLD + COUNT_HOLD, end);
+		count_piece(mm, first, next, counts);
 	}
 }

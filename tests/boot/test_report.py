@@ -73,7 +73,7 @@ def test_zeroed_memory_leaves_the_host_and_stays_zero():
             after = guest.stats("zero.")
             # the stock is full with some frames of one of its areas still dirty
             assert 512 * 511 <= after["zero.hit_frames"] - stats["zero.hit_frames"] <= 512 * 512
-            assert after["zero.alloc_frames"] == stats["zero.alloc_frames"]
+            assert after["zero.alloc_frames"] - stats["zero.alloc_frames"] <= 512
             assert abs(guest.resident_bytes() - before) <= SLACK, "nobody has touched it yet"
             assert "verify:" not in guest.command("verify 2 0", 150)
             assert guest.end() == 0

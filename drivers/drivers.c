@@ -79,7 +79,7 @@ void drivers_start(struct mm *mm, const struct pci_ecam *ecams, size_t count)
 	for (unsigned i = 0; i < ways.count; i++)
 		functions += pci_scan(&ways.way[i], offer, mm);
 	TABLE_FOR_EACH (driver, struct driver_row, driver) {
-		if (driver->found->started == 0)
+		if (driver->found->started == 0 && driver->absent)
 			driver_port_log("%s: %u found among %u PCI functions, none in use: %s", driver->name,
 					driver->found->devices, functions, driver->absent);
 	}

@@ -1,5 +1,5 @@
-/* What the kernel calls to start the devices that Nought has drivers for. A driver is a row; the balloon is the only
- * one so far.
+/* What the kernel calls to start the devices that Nought has drivers for. A driver is a row; the balloon's is the only
+ * one so far that uses its devices.
  *
  * A device has one user at a time: the thread that starts it, then whoever its driver serves (of balloons, who is in
  * mm/report, which calls its sink never twice at once). So its driver's state needs no lock.
@@ -26,7 +26,7 @@ struct driver_found {
  * start   brings one up, and is called once for each that matches; 0, or -1, logged: then another driver that matches
  *         may try. Its state is the driver's, one for each device (of frames of mm's, say). It may wait about a second
  * restart brings up anew what it has, by a thread; 0, or -1: nothing is in use. NULL: that can't be done
- * absent  what is missing when none was started: "reporting is off"
+ * absent  what is missing when none was started: "reporting is off"; NULL: nothing that would be worth a word
  * found   drivers_start's, made by DRIVER */
 struct driver_row {
 	const char *name;

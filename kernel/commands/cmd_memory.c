@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "kernel/console/console.h"
+#include "kernel/machine/dimm.h"
 #include "kernel/memory/memory.h"
 #include "kernel/shell/cmd.h"
 #include "kernel/shell/json.h"
@@ -85,6 +86,10 @@ static int cmd_mem(int argc, char **argv)
 	print_share("metadata", m.metadata, m.ram, "the allocator's");
 	print_share("lost", m.lost, m.ram, "page 0, parts of pages, out of reach");
 	print_share("managed", m.managed, m.ram, "the allocator's to give");
+	unsigned dimms;
+	const uint64_t plugged = dimm_bytes(&dimms);
+	if (plugged != 0)
+		print_share("DIMM slots", plugged, m.ram, "beside all that: not used");
 	iprintf("of the managed memory:\n");
 	uint64_t managed = t.managed * FRAME_SIZE;
 	print_share("allocated", t.allocated * FRAME_SIZE, managed, "owned by somebody");

@@ -18,6 +18,7 @@
 #define PADDR_MAX_32	 0xffffffffull
 #define EXIT_TRIES	 8
 #define MAP_SLACK	 32 /* descriptors that allocations between two looks at the map may add */
+#define LEFT_TABLES	 5  /* that the direct map of what we leave may need: it lies below 4 GiB */
 
 /* In enter.S: never returns. The page it lies on is mapped in both the firmware's tables and the kernel's. */
 _Noreturn void enter_kernel(uint64_t cr3, uint64_t entry, uint64_t boot_info, uint64_t set_nx);
@@ -270,7 +271,7 @@ static void look_at_cpu(struct tables *t)
 static void make_tables(struct tables *t, const struct memory_map *map, const struct elf_image *image, uint64_t paddr)
 {
 	look_at_cpu(t);
-	t->frames = tables_frames(map->ranges, map->count, image->end - image->start);
+	t->frames = tables_frames(map->ranges, map->count, image->end - image->start) + LEFT_TABLES;
 	t->memory = allocate(t->frames * EFI_PAGE_SIZE, PADDR_MAX_32, L"page tables");
 	t->paddr = (uintptr_t)t->memory;
 	tables_init(t);
@@ -285,6 +286,25 @@ static void make_tables(struct tables *t, const struct memory_map *map, const st
 	}
 	if (!ok)
 		FAIL(L"%ld page tables aren't enough for this memory map", t->frames);
+}
+
+/* Maps what the kernel is going to read of ours, whatever the firmware's map says of it. */
+static void map_what_is_left(struct tables *t, const struct boot_info *info, const struct memory_map *map)
+{
+	const struct boot_file at[] = {
+		{(uintptr_t)info, sizeof(*info) + BOOT_CMDLINE_MAX + 1},
+		{(uintptr_t)map->ranges, map->count * sizeof(*map->ranges)},
+		info->cmdline_file,
+		info->script_file,
+		{t->paddr, t->frames * EFI_PAGE_SIZE},
+	};
+	for (UINTN i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		const uint64_t first = at[i].paddr & ~(uint64_t)EFI_PAGE_MASK;
+		const struct boot_range range = {
+			.paddr = first, .pages = pages_of(at[i].paddr - first + at[i].bytes), .type = EfiLoaderData};
+		if (at[i].paddr && !tables_direct_map(t, &range, 1))
+			power_off();
+	}
 }
 
 EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
@@ -339,6 +359,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	exit_boot_services(handle, &map);
 	info->ranges = (uintptr_t)map.ranges;
 	info->range_count = map.count;
+	map_what_is_left(&tables, info, &map);
 
 	enter_kernel(tables.paddr, image.entry, DIRECT_MAP_BASE + (uintptr_t)info, tables.nx);
 }

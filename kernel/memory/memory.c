@@ -19,6 +19,7 @@
 
 #define TABLES_SPARE   32u	       /* frames: the kernel image's tables, and MMIO until the allocator is there */
 #define MANAGED_LEAST  (4 * MIB)       /* with less there is no room for stacks, malloc and a command to try */
+#define TABLE_FRAMES   512u	       /* that one page table maps */
 #define METADATA_SHARE 16u	       /* metadata beyond 1/16 of the memory can only be an absurd map's */
 #define MEM_MIB_MAX    (4096u * 1024u) /* MM_PFN_LIMIT */
 
@@ -103,8 +104,13 @@ static void reserve_tables(uint64_t frames, pfn_t limit)
 {
 	pfn_t start, end;
 
-	for (size_t i = 0; next_direct(&i, &start, &end);)
-		frames += paging_tables_bound((end - start) * FRAME_SIZE);
+	/* A map may have hundreds of small runs side by side: one that lies where the last one ended takes no table more. */
+	pfn_t area = MM_PFN_NONE;
+	for (size_t i = 0; next_direct(&i, &start, &end);) {
+		if (start / TABLE_FRAMES != area || end / TABLE_FRAMES != area)
+			frames += paging_tables_bound((end - start) * FRAME_SIZE);
+		area = end / TABLE_FRAMES;
+	}
 	tables_next = memmap_find(&map, frames, MM_PFN_4G);
 	if (tables_next == MEMMAP_NO_ROOM)
 		tables_next = memmap_find(&map, frames, limit);
@@ -253,7 +259,6 @@ void memory_map(const struct boot_info *info)
 	what_is_left(info, image_bytes, left);
 	make_room(info, left, limit);
 	memmap_build(&map, ranges, info->range_count, limit, log_printf);
-	ram_bytes = ram_frames() * FRAME_SIZE;
 	say_unused(MEMMAP_UNCACHED, "the firmware says that they can't be cached");
 
 	/* Page 0 stays out, so that a null pointer to physical memory is found out as well. */
@@ -263,6 +268,7 @@ void memory_map(const struct boot_info *info)
 		must(memmap_set(&map, map_room, map_room_end, MEMMAP_KEPT), "itself");
 	for (unsigned i = LEFT_COUNT; i-- > 0;) /* the kernel first, which nothing else may take */
 		keep(&left[i]);
+	ram_bytes = ram_frames() * FRAME_SIZE;
 	const pfn_t reach = info->reach < MM_PFN_LIMIT * FRAME_SIZE ? paddr_to_pfn(info->reach) : MM_PFN_LIMIT;
 	reserve_tables(TABLES_SPARE + firmware_tables_bound(ranges, info->range_count), reach);
 	build_tables();

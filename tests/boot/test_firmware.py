@@ -130,6 +130,13 @@ def test_mcfg_in_two_windows(bus):
     assert outcome.stats()["report.frames"] >= 4096, outcome
 
 
+def test_what_the_loader_left_is_read_though_no_entry_speaks_of_it():
+    outcome = boot("map-without-us", EXERCISE + "mem\n" + MANAGED, MEM="1G")
+    assert outcome.status == 0, outcome
+    lost = re.search(r"^lost +(\d+)\.\d MiB", outcome.output, re.M)
+    assert lost and int(lost[1]) < 1, outcome
+
+
 def test_a_hole_in_a_gib_is_nobodys(honest):
     """No 1 GiB block is made across it, all around it is used, and its bytes are never touched."""
     with tempfile.TemporaryDirectory(prefix="nought-test-") as directory:

@@ -9,6 +9,7 @@
  *   map-absurd      entries that are empty, unaligned, wrap round, lie beyond all address lines, or have odd types
  *   map-many        1000 entries more, ahead of all others: two pages each of the largest free range, free and boot
  *                   services' by turns
+ *   map-without-us  no entry speaks of what loaders have allocated
  *   map-uncached    16 MiB in the largest free range can't be cached
  *   map-special     16 MiB there are for a specific purpose
  *   no-rsdp         the configuration table has no ACPI
@@ -47,7 +48,7 @@
 #define CROWD_EMPTY    50
 
 static EFI_GET_MEMORY_MAP true_map;
-static bool hole, overlap, absurd, many, uncached, special;
+static bool hole, overlap, absurd, many, uncached, special, without_us;
 static UINT64 target; /* within the largest free range; the same in every map */
 
 static char *read_file(EFI_FILE_HANDLE root, CHAR16 *path, UINTN max, UINTN *bytes)
@@ -135,6 +136,20 @@ static void add_attributes(void *map, UINTN *count, UINTN step, UINT64 attribute
 	entry_at(map, *count - 1, step)->Attribute = attributes;
 }
 
+static void drop_loaders(void *map, UINTN *count, UINTN step)
+{
+	UINTN kept = 0;
+	for (UINTN i = 0; i < *count; i++) {
+		const EFI_MEMORY_DESCRIPTOR *d = entry_at(map, i, step);
+		if (d->Type == EfiLoaderData || d->Type == EfiLoaderCode)
+			continue;
+		if (kept != i)
+			CopyMem(entry_at(map, kept, step), entry_at(map, i, step), step);
+		kept++;
+	}
+	*count = kept;
+}
+
 static void add_many(void *map, UINTN *count, UINTN step)
 {
 	EFI_MEMORY_DESCRIPTOR *d = with_target(map, *count, step);
@@ -174,6 +189,8 @@ static EFIAPI EFI_STATUS false_map(UINTN *bytes, EFI_MEMORY_DESCRIPTOR *map, UIN
 		add_overlaps(map, &count, *step);
 	if (absurd && d)
 		add_absurd(map, &count, *step);
+	if (without_us)
+		drop_loaders(map, &count, *step);
 	if (uncached && d)
 		add_attributes(map, &count, *step, EFI_MEMORY_UC | EFI_MEMORY_WC);
 	if (special && d)
@@ -439,6 +456,7 @@ EFI_STATUS efi_main(EFI_HANDLE handle, EFI_SYSTEM_TABLE *system)
 	many = told(lies, "map-many");
 	uncached = told(lies, "map-uncached");
 	special = told(lies, "map-special");
+	without_us = told(lies, "map-without-us");
 	lie_about_acpi(lies);
 	status = BS->LoadImage(FALSE, handle, FileDevicePath(self->DeviceHandle, L"\\real.efi"), NULL, 0, &image);
 	if (!EFI_ERROR(status))

@@ -93,6 +93,6 @@ void acpi_pci_dsdt(const uint8_t *aml, size_t bytes, struct acpi_pci *out)
 		if (is_range(aml, bytes, i, DWORD_TAG, TYPE_MEMORY))
 			take_window(aml + i, out);
 	}
-	if (!is_aligned(out->ecam, MIB))
+	if (!is_aligned(out->ecam, MIB) || out->ecam > UINT64_MAX - GIB) /* 256 buses must lie behind it */
 		out->ecam = 0;
 }

@@ -72,6 +72,8 @@ TEST(acpi_pci, what_is_none)
 	CHECK_EQ(pci.ecam, 0);
 	DSDT(0x08, CBA, 0x0e, 0, 0, 0, 0, 0, 0, 0);
 	CHECK_EQ(pci.ecam, 0);
+	DSDT(0x08, CBA, 0x0e, 0, 0, 0xf0, 0xff, 0xff, 0xff, 0xff, 0xff);
+	CHECK_EQ(pci.ecam, 0); /* its buses would wrap round */
 	DSDT(0x14, 0x0c, CBA, 0x00);
 	CHECK_EQ(pci.ecam, 0);
 	DSDT(0x08, CBA, 0x0c, 0, 0, 8, 0xb0);

@@ -104,7 +104,7 @@ static void reserve_tables(uint64_t frames, pfn_t limit)
 {
 	pfn_t start, end;
 
-	/* A map may have hundreds of small runs side by side: one that lies where the last one ended takes no table more. */
+	/* Hundreds of small runs may lie side by side: one that lies where the last one ended takes no table more. */
 	pfn_t area = MM_PFN_NONE;
 	for (size_t i = 0; next_direct(&i, &start, &end);) {
 		if (start / TABLE_FRAMES != area || end / TABLE_FRAMES != area)

@@ -1,6 +1,6 @@
 /* Calls whose work is done in several holds of the lock: what others do in between must not break them. */
 #include <pthread.h>
-#include <sched.h>
+#include <unistd.h>
 
 #include "host.h"
 #include "mm/state.h"
@@ -14,7 +14,7 @@
 static struct mm *shared;
 static unsigned over; /* (A) */
 
-/* Takes single frames out of the range and gives them back, all the time. */
+/* Takes single frames out of the range and gives them back, and does neither for as long. */
 static void *nibble(void *arg)
 {
 	uint64_t seed = 7;
@@ -23,10 +23,11 @@ static void *nibble(void *arg)
 	host_cpu = 1;
 	while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE)) {
 		const pfn_t pfn = base + fixture_random(&seed, RANGE);
-		if (mm_take_range(shared, pfn, 1) == 0)
+		const bool taken = mm_take_range(shared, pfn, 1) == 0;
+		usleep(50);
+		if (taken)
 			mm_free(shared, pfn, 0);
-		if (fixture_random(&seed, 8) == 0)
-			sched_yield();
+		usleep(50);
 	}
 	mm_drain(shared);
 	return NULL;
@@ -47,7 +48,7 @@ TEST(mm_holds, a_range_is_had_whole_or_not_at_all_while_others_take_frames_of_it
 	mm_cache_enable(shared, MM_OFF);
 	over = 0;
 	CHECK_EQ(pthread_create(&thread, NULL, nibble, &base), 0);
-	for (unsigned round = 0; round < 200 && (had < 1 || refused < 10); round++) {
+	for (unsigned round = 0; round < 20000 && (had < 1 || refused < 10); round++) {
 		struct mm_totals totals;
 
 		if (mm_take_range(shared, base + 100, RANGE - 200) != 0) {

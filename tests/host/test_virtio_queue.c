@@ -99,7 +99,7 @@ static unsigned other_drivers(void)
 	unsigned count = 0;
 
 	TABLE_FOR_EACH (driver, struct driver_row, row)
-		count += row->start != rng_start;
+		count += row->start != rng_start && row->absent;
 	return count;
 }
 

@@ -381,3 +381,51 @@ TEST(mm_wait, random_numbers_are_not_waited_for_under_the_lock)
 	mm_shuffle(not_locked, MM_ON, 0);
 	host_hook = NULL;
 }
+
+/* --- a range whose first pieces were free at the look, and one of which was lost while a later one was waited for */
+
+static struct mm *robbed;
+
+static void somebody_takes_one(const char *what, pfn_t pfn, size_t frames)
+{
+	struct mm *mm = robbed;
+
+	(void)pfn;
+	(void)frames;
+	if (strcmp(what, "relax") != 0 || !mm)
+		return;
+	robbed = NULL;
+	CHECK_EQ(mm_take_range(mm, GIB_PFNS + 130 * AREA_FRAMES, 1), 0);
+	answers_later->answer = FAKE_ACCEPT;
+}
+
+TEST(mm_wait, a_range_that_loses_a_frame_meanwhile_is_given_back_as_it_was)
+{
+	static const struct mm_range ranges[] = {
+		{GIB_PFNS, GIB_PFNS + 300 * AREA_FRAMES, MM_FRESH_UNKNOWN},
+		{GIB_PFNS + 300 * AREA_FRAMES, GIB_PFNS + 301 * AREA_FRAMES, MM_FRESH_DIRTY}};
+	struct mm *mm;
+	struct fake_sink *fake;
+
+	(void)fake_mm(9, 1);
+	mm = fixture_mm_at(ranges, ARRAY_LEN(ranges));
+	fake = fake_sink(1, 1, 1);
+	fake->base = GIB_PFNS;
+	fake->span = 301 * AREA_FRAMES;
+	fake->dropped = fixture_bytes(fake->span);
+	fake->answer = FAKE_SILENT;
+	CHECK_EQ(report_register(mm, &fake->sink), 0);
+	(void)report_step(mm);
+	(void)report_step(mm);
+	CHECK_EQ(mm->isolated, AREA_FRAMES); /* the dirty one, behind all others */
+	answers_later = fake;
+	robbed = mm;
+	host_hook = somebody_takes_one;
+	CHECK_EQ(mm_take_range(mm, GIB_PFNS, 301 * AREA_FRAMES), -1);
+	host_hook = NULL;
+	CHECK(!robbed);
+	CHECK_EQ(mm->fresh, 300 * AREA_FRAMES - 1);
+	CHECK_EQ(mm->reported, AREA_FRAMES);
+	CHECK_MM(mm);
+	CHECK_EQ(report_unregister(mm, &fake->sink), 0);
+}

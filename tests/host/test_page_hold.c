@@ -448,3 +448,17 @@ TEST(page_hold, cpus_that_scrub_and_cpus_that_allocate_lose_nothing)
 	CHECK_EQ(count(mm, MM_STATE_DIRTY) + count(mm, MM_STATE_ZERO), FRAMES);
 	CHECK_MM(mm);
 }
+
+/* The row that is there so that the table is never empty (mm_init looks) has nothing to do. */
+TEST(page_hold, the_processor_that_is_always_there_picks_nothing)
+{
+	struct mm *mm = fixture_mm(512, MM_FRESH_DIRTY);
+	struct mm_block block;
+	unsigned idle = 0;
+
+	TABLE_FOR_EACH (page_proc, struct page_proc, proc)
+		if (!proc->work && !proc->wait)
+			idle += proc->pick(mm, 1, &block) ? 0 : 1;
+	CHECK_EQ(idle, 1);
+	CHECK_EQ(mm->isolated, 0);
+}

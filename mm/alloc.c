@@ -534,7 +534,6 @@ static void undo_bulk(struct mm *mm, const struct bulk *bulk, size_t count, uint
 static bool bulk_may_fit(struct mm *mm, const struct bulk *bulk)
 {
 	const unsigned order = bulk->request.order;
-
 	const struct mm_cpu *cpu = mm_this_cpu(mm);
 	const uint64_t kept = mm_cache_frames(cpu) + (cpu->hot_area != MM_PFN_NONE ? AREA_FRAMES : 0);
 

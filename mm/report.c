@@ -137,6 +137,8 @@ static void hold_off(struct report_engine *e)
 	if (e->held_off)
 		return;
 	const uint64_t least = larger(delay_ms, HELD_OFF_MS);
+	if (e->held_off_ms == 0)
+		mm_port_log("report: %s refused or declined a batch, trying again later", e->sink->name);
 	e->held_off = true;
 	e->held_off_ms = e->held_off_ms == 0 ? least : smaller(2 * e->held_off_ms, larger(least, HELD_OFF_MAX_MS));
 	e->next_ns = mm_port_now_ns() + e->held_off_ms * 1000000;

@@ -266,6 +266,8 @@ TEST(mm_wait, a_failing_sink_is_held_off_twice_as_long_each_time)
 			host_time_advance(wake > now ? wake - now : 1000);
 		}
 		report_status(mm, &status);
+		CHECK(host_log_has("report: fake refused or declined a batch, trying again later"));
+		host_log_clear();
 		CHECK_EQ(fake->submits, 7); /* at 0, .1, .3, .7, 1.5, 3.1, 6.3 s */
 		CHECK_EQ(status.errors, 7);
 		CHECK(!report_is_done(mm));

@@ -272,7 +272,7 @@ def test_the_program_headers_are_what_loaders_take():
     assert flags & 1
 
 
-class Stub:
+class Debugger:
     """QEMU's gdb server, of which a few packets are enough."""
 
     def __init__(self, path):
@@ -316,41 +316,41 @@ class Stub:
 class Start:
     """A guest that stands at the entry: its start info can be changed."""
 
-    def __init__(self, stub):
-        self.stub = stub
+    def __init__(self, debugger):
+        self.debugger = debugger
         with open(kernel(), "rb") as file:
             image = file.read()
         entry = struct.unpack_from("<Q", image, image.index(struct.pack("<3I4s", 4, 8, 18, b"Xen\0")) + 16)[0]
-        assert stub.call(f"Z1,{entry:x},1") == "OK"
-        assert stub.call("c").startswith("T05")
-        assert stub.call(f"z1,{entry:x},1") == "OK"
-        self.registers = bytearray.fromhex(stub.call("g"))  # RBX is the second one
+        assert debugger.call(f"Z1,{entry:x},1") == "OK"
+        assert debugger.call("c").startswith("T05")
+        assert debugger.call(f"z1,{entry:x},1") == "OK"
+        self.registers = bytearray.fromhex(debugger.call("g"))  # RBX is the second one
         self.at = struct.unpack_from("<Q", self.registers, 8)[0]
-        self.info = dict(zip(FIELDS, INFO.unpack(stub.read(self.at, INFO.size))))
+        self.info = dict(zip(FIELDS, INFO.unpack(debugger.read(self.at, INFO.size))))
 
     def set(self, **fields):
         self.info.update(fields)
-        self.stub.write(self.at, INFO.pack(*self.info.values()))
+        self.debugger.write(self.at, INFO.pack(*self.info.values()))
 
     def set_ebx(self, value):
         self.registers[8:16] = struct.pack("<Q", value)
-        assert self.stub.call(f"G{self.registers.hex()}") == "OK"
+        assert self.debugger.call(f"G{self.registers.hex()}") == "OK"
 
     def set_map(self, *entries):
         at = 0x60000
-        self.stub.write(at, b"".join(struct.pack("<QQQ", *entry) for entry in entries))
+        self.debugger.write(at, b"".join(struct.pack("<QQQ", *entry) for entry in entries))
         self.set(map=at, map_count=len(entries))
 
     def add_to_map(self, *entries):
-        old = self.stub.read(self.info["map"], 24 * self.info["map_count"])
+        old = self.debugger.read(self.info["map"], 24 * self.info["map_count"])
         self.set_map(*struct.iter_unpack("<QQQ", old), *entries)
 
     def set_modules(self, *modules):
-        self.stub.write(0x61000, b"".join(struct.pack("<QQQQ", *module) for module in modules))
+        self.debugger.write(0x61000, b"".join(struct.pack("<QQQQ", *module) for module in modules))
         self.set(module_list=0x61000, modules=len(modules))
 
     def set_cmdline(self, at, text):
-        self.stub.write(at, text)
+        self.debugger.write(at, text)
         self.set(cmdline=at)
 
 
@@ -406,9 +406,9 @@ def test_a_start_info_that_lies(kind, lie, status, said):
             [machine.RUN], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=machine.environment(MEM="256M", SCRIPT=script, TIMEOUT=30,
                                     QEMUFLAGS=f"-machine {kind} -S -gdb unix:{gdb},server=on,wait=off"))
-        start = Start(Stub(gdb))
+        start = Start(Debugger(gdb))
         lie(start)
-        start.stub.detach()
+        start.debugger.detach()
         output, errors = process.communicate(timeout=40)
     outcome = machine.Outcome(process.returncode, output, errors)
     assert re.search(said, output, re.M), outcome

@@ -107,9 +107,9 @@ static void reserve_tables(uint64_t frames, pfn_t limit)
 	/* Hundreds of small runs may lie side by side: one that lies where the last one ended takes no table more. */
 	pfn_t area = MM_PFN_NONE;
 	for (size_t i = 0; next_direct(&i, &start, &end);) {
-		if (start / TABLE_FRAMES != area || end / TABLE_FRAMES != area)
+		if (start / TABLE_FRAMES != area || (end - 1) / TABLE_FRAMES != area)
 			frames += paging_tables_bound((end - start) * FRAME_SIZE);
-		area = end / TABLE_FRAMES;
+		area = (end - 1) / TABLE_FRAMES;
 	}
 	tables_next = memmap_find(&map, frames, MM_PFN_4G);
 	if (tables_next == MEMMAP_NO_ROOM)
@@ -195,8 +195,8 @@ static void what_is_left(const struct boot_info *info, uint64_t image_bytes, str
 	left[LEFT_KERNEL] = frames_at(info->kernel_paddr, image_bytes, MEMMAP_KERNEL);
 }
 
-/* It lies where the loader put it, and is mapped and nobody else's, whatever the map says. Where the map doesn't call
- * that memory which becomes ours, it doesn't. */
+/* It lies where the loader put it, and is mapped and nobody else's, whatever the map says. What the map doesn't call
+ * memory that becomes ours is kept for ever. */
 static void keep(const struct memmap_range *left)
 {
 	for (pfn_t pfn = left->start, next; pfn < left->end; pfn = next) {
